@@ -1,3 +1,23 @@
 """Extreme multi-label text classification with Multi-Head Encoding."""
 
 __version__ = "0.1.0"
+
+from .data import Dataset, load_dataset, load_part
+from .decoding import Predictions
+from .errors import DataError
+from .features import TextFeatures
+from .metrics import evaluate, label_propensity, metric_names
+from .model import XMLCClassifier
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Predictions",
+    "TextFeatures",
+    "XMLCClassifier",
+    "evaluate",
+    "label_propensity",
+    "load_dataset",
+    "load_part",
+    "metric_names",
+]

@@ -34,17 +34,24 @@ def label_propensity(
     Raises: ValueError: a < 0, b <= 0, or num_labels < Y.shape[1].
     Source: Jain et al., KDD 2016; the constants are the Extreme Classification Repository's.
     """
-    num_docs, num_columns = Y.shape
-    num_labels = num_columns if num_labels is None else num_labels
+    counts = np.bincount(_true_labels(Y).indices, minlength=Y.shape[1])
+    return propensity_of_counts(counts, Y.shape[0], a=a, b=b, num_labels=num_labels)
+
+
+def propensity_of_counts(
+    counts: np.ndarray, num_docs: int, *, a: float = 0.55, b: float = 1.5, num_labels: int | None = None
+) -> np.ndarray:
+    """Return what `label_propensity` does, from each label's number of training documents, int (labels,)."""
+    num_labels = len(counts) if num_labels is None else num_labels
     if a < 0 or b <= 0:
         raise ValueError(f"a must be at least 0 and b above 0. Got a={a}, b={b}; the usual ones are a=0.55, b=1.5.")
-    if num_labels < num_columns:
+    if num_labels < len(counts):
         raise ValueError(
-            f"num_labels must be at least {num_columns}, the columns of Y. Got {num_labels}; leave it out or raise it."
+            f"num_labels must be at least {len(counts)}, the columns of Y. Got {num_labels}; leave it out or raise it."
         )
-    counts = np.bincount(_true_labels(Y).indices, minlength=num_labels)
+    padded = np.concatenate([counts, np.zeros(num_labels - len(counts), np.int64)])
     C = (math.log(max(num_docs, math.e)) - 1) * (b + 1) ** a
-    return 1 / (1 + C * (counts + float(b)) ** -a)
+    return 1 / (1 + C * (padded + float(b)) ** -a)
 
 
 def evaluate(

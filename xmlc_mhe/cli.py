@@ -1,0 +1,271 @@
+"""`xmlc-mhe fit/predict/eval`: parse, call the API, print; no logic that the API lacks."""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from . import __version__
+from .data import iter_documents, load_dataset, load_part
+from .decoding import Predictions, concatenate_predictions
+from .features import TextFeatures
+from .label_code import LABEL_ORDERS
+from .linear import HEADS
+from .metrics import METRICS, evaluate, metric_names
+from .model import ENCODERS, XMLCClassifier
+from .model_files import check_new_model, model_bytes
+from .progress import track
+
+FIT_EXAMPLES = """examples:
+  xmlc-mhe fit pydocs -m model                      the embedded data set
+  xmlc-mhe fit records/ -m model --ngrams 1,2       a folder of train_texts.txt, train_labels.txt
+  xmlc-mhe fit bibtex/ -m model --encoder given     a folder of train.txt in the repository's format"""
+PREDICT_EXAMPLES = """examples:
+  echo "parse a date string" | xmlc-mhe predict model -
+  xmlc-mhe predict model new_records.txt -k 10 -o tags.jsonl
+  xmlc-mhe predict model records/ --format npz -o top5.npz"""
+EVAL_EXAMPLES = """examples:
+  xmlc-mhe eval model records/
+  xmlc-mhe eval model records/ -k 1,3,5,10 --json result.json"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.WARNING if args.quiet else logging.INFO, format="xmlc-mhe: %(message)s", force=True
+    )
+    try:
+        args.run(args)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"xmlc-mhe: error: {error}", file=sys.stderr)
+        return 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each sets `run`."""
+    parser = argparse.ArgumentParser(
+        prog="xmlc-mhe", description="Tag texts with the few right labels out of thousands or millions."
+    )
+    parser.add_argument("--version", action="version", version=f"xmlc-mhe {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="fit | predict | eval")
+    _add_fit(commands)
+    _add_predict(commands)
+    _add_eval(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, run: Callable[[Any], None], *, title: str, examples: str) -> Any:
+    command = commands.add_parser(
+        name, help=title, description=title, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=run)
+    command.add_argument("--threads", type=int, metavar="N", help="most threads in use (default: all cores)")
+    command.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
+    return command
+
+
+def _add_fit(commands: Any) -> None:
+    command = _add_command(commands, "fit", run_fit, title="train a model", examples=FIT_EXAMPLES)
+    default = XMLCClassifier().get_params()
+    command.add_argument("data", metavar="DATA", help='a folder with a training part, or "pydocs"')
+    command.add_argument("-m", "--model", required=True, metavar="MODEL", help="the folder to write the model to")
+    command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
+    command.add_argument("--encoder", choices=ENCODERS, help="(default: tfidf for texts, given for features)")
+    command.add_argument("--head", choices=HEADS, default=default["head"], help="(default: %(default)s)")
+    command.add_argument("--head-sizes", type=_whole_numbers, metavar="M,N", help="lengths of the heads, e.g. 257,16")
+    command.add_argument(
+        "--label-order", choices=LABEL_ORDERS, default=default["label_order"], help="(default: %(default)s)"
+    )
+    command.add_argument(
+        "--beam", type=_beam, default=default["beam"], metavar="K|all|auto", help="(default: %(default)s)"
+    )
+    command.add_argument("--seed", type=int, default=default["seed"], metavar="S", help="(default: %(default)s)")
+    solver = command.add_argument_group("training")
+    solver.add_argument("--C", type=float, default=default["C"], help="weight of the loss (default: %(default)s)")
+    solver.add_argument(
+        "--train-beam", type=int, default=default["train_beam"], metavar="K", help="(default: %(default)s)"
+    )
+    solver.add_argument("--cascade-scale", type=float, default=default["cascade_scale"], help="(default: %(default)s)")
+    solver.add_argument("--passes", type=int, default=default["passes"], metavar="N", help="(default: %(default)s)")
+    solver.add_argument("--eps", type=float, default=default["eps"], help="(default: %(default)s)")
+    solver.add_argument("--prune", type=float, default=default["prune"], help="(default: %(default)s)")
+    words = command.add_argument_group("features of texts")
+    text = TextFeatures().get_params()
+    words.add_argument("--min-df", type=int, default=text["min_df"], metavar="N", help="(default: %(default)s)")
+    words.add_argument(
+        "--ngrams", type=_whole_numbers, default=text["ngram_range"], metavar="1,2", help="(default: 1,1)"
+    )
+    words.add_argument(
+        "--hashing-bits", type=int, default=text["hashing_bits"], metavar="B", help="(default: %(default)s)"
+    )
+    words.add_argument("--raw-tf", action="store_true", help="tf in place of 1 + log tf")
+
+
+def _add_predict(commands: Any) -> None:
+    command = _add_command(commands, "predict", run_predict, title="tag documents", examples=PREDICT_EXAMPLES)
+    command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
+    command.add_argument(
+        "input", metavar="INPUT", help="a file of a text a line, a data folder, or - for standard input"
+    )
+    command.add_argument("-k", type=int, default=5, help="labels a document (default: %(default)s)")
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
+    command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")
+    command.add_argument("--part", default="test", help="part of a data folder (default: %(default)s)")
+
+
+def _add_eval(commands: Any) -> None:
+    command = _add_command(commands, "eval", run_eval, title="measure a model on labelled data", examples=EVAL_EXAMPLES)
+    command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
+    command.add_argument("data", metavar="DATA", help='a folder with a test part, or "pydocs"')
+    command.add_argument("-k", type=_whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
+    command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
+    command.add_argument("--drop-empty", action="store_true", help="leave out documents without labels")
+    command.add_argument("--propensity-a", type=float, default=0.55, help="(default: %(default)s)")
+    command.add_argument("--propensity-b", type=float, default=1.5, help="(default: %(default)s)")
+
+
+def run_fit(args: argparse.Namespace) -> None:
+    """Train on the data's training part, save, and say what came out."""
+    check_new_model(args.model, overwrite=args.overwrite)
+    (train,) = load_dataset(args.data, parts=("train",))
+    encoder = args.encoder or ("given" if train.texts is None else "tfidf")
+    if encoder != "given":
+        encoder = TextFeatures(
+            encoder,
+            sublinear_tf=not args.raw_tf,
+            min_df=args.min_df,
+            ngram_range=args.ngrams,
+            hashing_bits=args.hashing_bits,
+        )
+    names = XMLCClassifier().get_params().keys() & vars(args).keys() - {"encoder"}
+    model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
+    start = time.perf_counter()
+    model.fit(train)
+    seconds = time.perf_counter() - start
+    model.save(args.model, overwrite=args.overwrite)
+    logging.getLogger(__name__).info(
+        "%d documents, %d labels, %s; fitted in %.1f s; %s is %.1f MB",
+        train.num_docs,
+        train.num_labels,
+        model.head_.describe(),
+        seconds,
+        args.model,
+        model_bytes(args.model) / 1e6,
+    )
+
+
+def run_predict(args: argparse.Namespace) -> None:
+    """Write the best labels of document after document."""
+    if args.format == "npz" and args.output is None:
+        raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
+    model = XMLCClassifier.load(args.model, threads=args.threads)
+    batches = model.predict_batches(iter_documents(args.input, part=args.part), args.k)
+    with _output(args.output) as file:
+        WRITERS[args.format](file, track(batches, total=None, title="batches"), model.label_names_)
+
+
+def run_eval(args: argparse.Namespace) -> None:
+    """Print every metric as a table in percent, and write it as JSON."""
+    model = XMLCClassifier.load(args.model, threads=args.threads)
+    test = load_part(args.data, args.part, model.label_names_)
+    names = metric_names(args.k, metrics=list(METRICS))
+    predictions = model.predict(test.texts if test.X is None else test.X, max(args.k))
+    propensity = model.label_propensity(a=args.propensity_a, b=args.propensity_b, num_labels=test.Y.shape[1])
+    values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
+    if args.json is not None:
+        with _output(args.json) as file:
+            file.write((json.dumps(values, indent=1) + "\n").encode())
+    print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in args.k))
+    for metric in METRICS:
+        print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in args.k))
+
+
+def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
+    for labels, scores in _rows(batches):
+        row = {"labels": [label_names[label] for label in labels], "scores": [round(score, 4) for score in scores]}
+        file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+
+def _write_tsv(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
+    for labels, scores in _rows(batches):
+        cells = (f"{label_names[label]}\t{score:.4f}" for label, score in zip(labels, scores, strict=True))
+        file.write(("\t".join(cells) + "\n").encode())
+
+
+def _write_npz(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
+    predictions = concatenate_predictions(list(batches))
+    np.savez(file, labels=predictions.labels, scores=predictions.scores, label_names=np.array(label_names))
+
+
+WRITERS = {"jsonl": _write_jsonl, "tsv": _write_tsv, "npz": _write_npz}
+
+
+def _rows(batches: Iterator[Predictions]) -> Iterator[tuple[list[int], list[float]]]:
+    """Yield each document's labels and scores without the padding."""
+    for batch in batches:
+        for labels, scores in zip(batch.labels.tolist(), batch.scores.tolist(), strict=True):
+            num_found = sum(label >= 0 for label in labels)
+            yield labels[:num_found], scores[:num_found]
+
+
+@contextlib.contextmanager
+def _output(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open standard output, or a file that appears under its name only when it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file to write. Got a folder; name a file in it.")
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        try:
+            yield file
+            file.close()
+            os.chmod(file.name, 0o666 & ~_umask())
+            os.replace(file.name, path)
+        except BaseException:
+            file.close()
+            os.unlink(file.name)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+def _beam(text: str) -> int | str:
+    return text if text in ("all", "auto") else int(text)
+
+
+_whole_numbers.__name__ = "list of whole numbers"  # what argparse calls it in its error
+_beam.__name__ = "beam"
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""The Multi-Head Cascade on fixed features: groups of labels first, then the labels of the best groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, hstack, vstack
+
+from ..decoding import Predictions
+from ..label_code import LABEL_ORDERS, LabelCode, check_option, default_head_sizes
+from .scorer import InvertedIndex
+from .simd import LANES
+from .training import SolverOptions, fit_head
+
+CASCADE_GROUPS = 20  # best groups of head 1 whose scores become features of the later heads
+SAMPLE_DOCS = 1000  # documents that beam="auto" counts operations on
+BEAM_SIZE = 20  # what beam="auto" uses where a beam pays
+# Nanoseconds, measured on three data sets: a weight added to a score, a score ranked, a range looked up and added
+ADD_NS, RANK_NS, LOOK_UP_NS = 0.9, 0.3, 50.0
+
+
+class MultiHeadCascade:
+    """H linear heads; head h scores the continuations of the best prefixes of h - 1 digits.
+
+    Training (Liang et al., arXiv:2412.10182, MHC): head 1 learns the first digits on all documents. A later head learns
+    the group of a prefix on the documents whose true prefixes, or whose train_beam best ones by the earlier heads,
+    contain it.
+    Prediction ranks by the last head's score alone: products of all heads' scores measured far worse.
+
+    Args:
+        options: of the solver.
+        head_sizes: lengths of the heads, first to last, or None for `default_head_sizes`.
+        label_order: a key of LABEL_ORDERS.
+        train_beam: prefixes that are trained on beside the true ones (Kt).
+        beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes whichever of "all"
+            and BEAM_SIZE costs less time, by operations counted on training documents.
+        cascade_scale: above 0, the later heads see head 1's scores as features times this.
+    """
+
+    name = "mhc"
+
+    def __init__(
+        self,
+        options: SolverOptions,
+        *,
+        head_sizes: Sequence[int] | None = None,
+        label_order: str = "frequency",
+        train_beam: int = 30,
+        beam: int | str = "auto",
+        cascade_scale: float = 0.0,
+        seed: int = 0,
+        threads: int = 1,
+    ) -> None:
+        self.options = options
+        self.head_sizes = head_sizes
+        self.label_order = label_order
+        self.train_beam = train_beam
+        self.beam = beam
+        self.cascade_scale = cascade_scale
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: csr_array, Y: csr_array) -> "MultiHeadCascade":
+        """Train on X (num_docs, num_features) and Y (num_docs, num_labels)."""
+        check_option("label_order", self.label_order, LABEL_ORDERS)
+        sizes = default_head_sizes(Y.shape[1]) if self.head_sizes is None else tuple(self.head_sizes)
+        if len(sizes) < 2:
+            raise ValueError(f"head_sizes must have two lengths or more. Got {sizes}; one head is head='vanilla'.")
+        self.code = LabelCode(LABEL_ORDERS[self.label_order](Y, self.seed), sizes)
+        self.indices = [self._fit_head(X, self.code.prefixes(Y, 1), title=f"head 1 of {len(sizes)}")]
+        features = self._with_cascade_features(X, self._scores_out_of_fold(X, Y)) if self.cascade_scale else X
+        for num_digits in range(1, len(sizes)):
+            best = self._best_prefixes(X, num_digits, self.train_beam, features=features)
+            self.indices.append(
+                self._fit_head(
+                    features,
+                    self.code.prefixes(Y, num_digits + 1),
+                    shortlist=_union(self.code.prefixes(Y, num_digits), best),
+                    width=sizes[num_digits],
+                    title=f"head {num_digits + 1} of {len(sizes)}",
+                )
+            )
+        self.beam_size = self._choose_beam(X)
+        return self
+
+    def top_k(self, X: csr_array, k: int) -> Predictions:
+        """Return the k best labels of each row of X by the last head's margin; -1 pads where the beam has fewer."""
+        features = X
+        if self.cascade_scale:
+            features = self._with_cascade_features(X, self._group_scores(self.indices[0], X))
+        if self.beam_size is None:
+            codes, scores = self.indices[-1].top_k(features, k)
+        else:
+            last = self.code.num_heads - 1
+            prefixes = self._best_prefixes(X, last, self.beam_size, features=features)
+            codes, scores = self.indices[-1].top_k_of_groups(features, prefixes, self.code.head_sizes[last], k)
+        return Predictions(self.code.labels_of(codes), scores)
+
+    def _fit_head(
+        self, X: csr_array, Y: csr_array, *, title: str, shortlist: csr_array | None = None, width: int = LANES
+    ) -> InvertedIndex:
+        return fit_head(
+            X,
+            Y,
+            width=width,
+            shortlist=shortlist,
+            options=self.options,
+            seed=self.seed,
+            threads=self.threads,
+            title=title,
+        )
+
+    def _best_prefixes(self, X: csr_array, num_digits: int, beam: int, *, features: csr_array) -> np.ndarray:
+        """Return the best prefixes of num_digits digits, int32 (num_docs, K), -1 pads, going coarse to fine (Top-K)."""
+        prefixes = self.indices[0].top_k(X, min(beam, self.code.num_prefixes(1))).labels  # (B, K)
+        for head in range(1, num_digits):
+            k = min(beam, self.code.num_prefixes(head + 1))
+            size = self.code.head_sizes[head]
+            prefixes = self.indices[head].top_k_of_groups(features, prefixes, size, k).labels  # (B, K)
+        return prefixes
+
+    def _scores_out_of_fold(self, X: csr_array, Y: csr_array) -> csr_array:
+        """Return head 1's scores of each half of the documents by a head 1 trained on the other half."""
+        groups = self.code.prefixes(Y, 1)
+        is_second = np.random.default_rng(self.seed).permutation(X.shape[0]) % 2
+        halves = [np.flatnonzero(is_second == half) for half in (0, 1)]
+        parts = [
+            self._group_scores(self._fit_head(X[other], groups[other], title="cascade features"), X[half])
+            for half, other in (halves, halves[::-1])
+        ]
+        rows = np.argsort(np.concatenate(halves))
+        return csr_array(vstack(parts, format="csr"))[rows]
+
+    def _group_scores(self, head: InvertedIndex, X: csr_array) -> csr_array:
+        """Return the scores of the CASCADE_GROUPS best groups, clipped to [-1, 1] and shifted to [0, 1], as CSR."""
+        groups, scores = head.top_k(X, min(CASCADE_GROUPS, head.num_labels))
+        values = (np.clip(scores, -1, 1) + 1) / 2
+        indptr = np.arange(len(groups) + 1, dtype=np.int64) * groups.shape[1]
+        group_scores = csr_array((values.ravel(), groups.ravel(), indptr), (len(groups), head.num_labels))
+        group_scores.sort_indices()
+        return group_scores
+
+    def _with_cascade_features(self, X: csr_array, group_scores: csr_array) -> csr_array:
+        return csr_array(hstack([X, group_scores * np.float32(self.cascade_scale)], format="csr"))
+
+    def _choose_beam(self, X: csr_array) -> int | None:
+        """Return the number of prefixes to keep, None for all, as `beam` says."""
+        if self.beam == "all":
+            return None
+        if self.beam != "auto":
+            return int(self.beam)
+        if self.cascade_scale:
+            return None
+        sample = X[np.linspace(0, X.shape[0] - 1, min(X.shape[0], SAMPLE_DOCS)).astype(int)]
+        lengths = [np.diff(index.indptr)[sample.indices] for index in self.indices]
+        all_ns = ADD_NS * lengths[-1].sum() + RANK_NS * sample.shape[0] * self.code.num_labels
+        beam_ns = ADD_NS * lengths[0].sum() + RANK_NS * sample.shape[0] * self.code.num_prefixes(1)
+        for head, length in enumerate(lengths[1:], start=1):
+            beam = min(BEAM_SIZE, self.code.num_prefixes(head))
+            beam_ns += LOOK_UP_NS * np.minimum(beam, length).sum()
+            beam_ns += RANK_NS * sample.shape[0] * beam * self.code.head_sizes[head]
+        return None if all_ns <= beam_ns else BEAM_SIZE
+
+    def describe(self) -> str:
+        """Return one line for people: what was built."""
+        beam = "all" if self.beam_size is None else self.beam_size
+        return f"heads of {' x '.join(map(str, self.code.head_sizes))}, beam {beam}"
+
+    def state(self) -> dict[str, Any]:
+        """Return what `from_state` needs: JSON values and arrays."""
+        state: dict[str, Any] = {
+            "head_sizes": list(self.code.head_sizes),
+            "beam_size": self.beam_size,
+            "cascade_scale": self.cascade_scale,
+            "order": self.code.order,
+        }
+        for number, index in enumerate(self.indices, start=1):
+            state |= index.state(f"head_{number}")
+        return state
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "MultiHeadCascade":
+        """Return the trained heads whose `state` this is."""
+        head = cls(SolverOptions(), cascade_scale=state["cascade_scale"])
+        head.code = LabelCode(state["order"], tuple(state["head_sizes"]))
+        head.beam_size = state["beam_size"]
+        head.indices = [
+            InvertedIndex.from_state(state, f"head_{number}", num_labels=head.code.num_prefixes(number))
+            for number in range(1, head.code.num_heads + 1)
+        ]
+        return head
+
+
+def _union(truth: csr_array, best: np.ndarray) -> csr_array:
+    """Return the true and the best prefixes (num_docs, K), -1 pads, as one CSR without repeats."""
+    docs, columns = np.nonzero(best >= 0)
+    found = csr_array((np.ones(len(docs), np.float32), (docs, best[docs, columns])), truth.shape)
+    return csr_array(truth + found)

@@ -1,0 +1,57 @@
+"""The vanilla yardstick: one classifier for each label, trained and scored on all documents."""
+
+from typing import Any
+
+from scipy.sparse import csr_array
+
+from ..decoding import Predictions
+from ..label_code import LabelCode, frequency_order
+from .scorer import InvertedIndex
+from .simd import LANES
+from .training import SolverOptions, fit_head
+
+
+class OneVsRest:
+    """One linear classifier a label; labels are kept by descending frequency, so that ties go to frequent ones."""
+
+    name = "vanilla"
+
+    def __init__(self, options: SolverOptions, *, seed: int = 0, threads: int = 1) -> None:
+        self.options = options
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: csr_array, Y: csr_array) -> "OneVsRest":
+        """Train on X (num_docs, num_features) and Y (num_docs, num_labels)."""
+        self.code = LabelCode(frequency_order(Y, self.seed), (Y.shape[1],))
+        self.index = fit_head(
+            X,
+            self.code.prefixes(Y, 1),
+            width=LANES,
+            options=self.options,
+            seed=self.seed,
+            threads=self.threads,
+            title="one-vs-rest",
+        )
+        return self
+
+    def top_k(self, X: csr_array, k: int) -> Predictions:
+        """Return the k best labels of each row of X by margin."""
+        codes, scores = self.index.top_k(X, k)
+        return Predictions(self.code.labels_of(codes), scores)
+
+    def describe(self) -> str:
+        """Return one line for people: what was built."""
+        return f"one classifier for each of {self.code.num_labels} labels"
+
+    def state(self) -> dict[str, Any]:
+        """Return what `from_state` needs: JSON values and arrays."""
+        return {"order": self.code.order, **self.index.state("head_1")}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "OneVsRest":
+        """Return the trained head whose `state` this is."""
+        head = cls(SolverOptions())
+        head.code = LabelCode(state["order"], (len(state["order"]),))
+        head.index = InvertedIndex.from_state(state, "head_1", num_labels=len(state["order"]))
+        return head

@@ -1,0 +1,150 @@
+"""Scores of documents from sparse weights: of every label, or of a few ranges of labels, through an inverted index."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from scipy.sparse import csr_array
+
+from ..decoding import Predictions, empty_predictions, keep_best
+from .solver import BIAS
+
+_ARRAYS = ("indptr", "labels", "weights")
+
+
+@dataclass(frozen=True, eq=False)
+class InvertedIndex:
+    """The weights of a head, stored by feature: feature f weighs on labels[indptr[f] : indptr[f + 1]].
+
+    indptr: int64 (num_features + 1,). labels: uint16 or int32 (nnz,), ascending within a feature.
+    weights: float32 (nnz,). num_labels: of the head.
+    """
+
+    indptr: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    num_labels: int
+
+    @classmethod
+    def from_entries(
+        cls, features: np.ndarray, labels: np.ndarray, weights: np.ndarray, *, num_features: int, num_labels: int
+    ) -> "InvertedIndex":
+        """Sort entries (nnz,), whose labels ascend for each feature, by feature."""
+        labels = labels.astype(np.uint16 if num_labels <= 1 << 16 else np.int32)
+        indptr, order = _sort_by_feature(features, num_features)
+        return cls(indptr, labels[order], weights[order], num_labels)
+
+    def state(self, prefix: str) -> dict[str, np.ndarray]:
+        """Return the arrays that `from_state` needs, their names beginning with the prefix."""
+        return {f"{prefix}.{name}": getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], prefix: str, *, num_labels: int) -> "InvertedIndex":
+        """Return the index whose `state` this is."""
+        return cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS}, num_labels=num_labels)
+
+    @property
+    def num_features(self) -> int:
+        return len(self.indptr) - 1
+
+    def top_k(self, X: csr_array, k: int) -> Predictions:
+        """Return the k best of all labels for each row of X (num_docs, num_features), by margin w.x + BIAS."""
+        best = empty_predictions(X.shape[0], k)
+        _top_k(self.indptr, self.labels, self.weights, self.num_labels, X.indptr, X.indices, X.data, *best)
+        return best
+
+    def top_k_of_groups(self, X: csr_array, groups: np.ndarray, width: int, k: int) -> Predictions:
+        """Return the k best labels of each row's groups, int32 (num_docs, K), -1 pads; group g begins at g * width."""
+        best = empty_predictions(X.shape[0], k)
+        groups = np.sort(groups, axis=1)
+        _top_k_of_groups(
+            self.indptr, self.labels, self.weights, self.num_labels, X.indptr, X.indices, X.data, groups, width, *best
+        )
+        return best
+
+
+@njit(nogil=True, cache=True)
+def _sort_by_feature(features: np.ndarray, num_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row pointers, and the entries in the order of their features; a stable counting sort."""
+    indptr = np.zeros(num_features + 1, np.int64)
+    for feature in features:
+        indptr[feature + 1] += 1
+    indptr = np.cumsum(indptr)
+    order, place = np.empty(len(features), np.int64), indptr[:-1].copy()
+    for entry in range(len(features)):
+        feature = features[entry]
+        order[place[feature]] = entry
+        place[feature] += 1
+    return indptr, order
+
+
+@njit(nogil=True, cache=True)
+def _top_k(
+    indptr: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    num_labels: int,
+    X_indptr: np.ndarray,
+    X_indices: np.ndarray,
+    X_values: np.ndarray,
+    best_labels: np.ndarray,
+    best_scores: np.ndarray,
+) -> None:
+    scores = np.empty(num_labels, np.float32)  # (C,)
+    for doc in range(len(best_labels)):
+        scores[:] = np.float32(BIAS)
+        for entry in range(X_indptr[doc], X_indptr[doc + 1]):
+            value, feature = X_values[entry], X_indices[entry]
+            for place in range(indptr[feature], indptr[feature + 1]):
+                scores[labels[place]] += value * weights[place]
+        keep_best(scores, 0, best_labels[doc], best_scores[doc])
+
+
+@njit(nogil=True, cache=True)
+def _first_at_least(labels: np.ndarray, label: int, start: int, stop: int) -> int:
+    """Return the first place from start to stop whose label is at least `label`, else stop."""
+    while start < stop:
+        middle = (start + stop) >> 1
+        if labels[middle] < label:
+            start = middle + 1
+        else:
+            stop = middle
+    return start
+
+
+@njit(nogil=True, cache=True)
+def _top_k_of_groups(
+    indptr: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    num_labels: int,
+    X_indptr: np.ndarray,
+    X_indices: np.ndarray,
+    X_values: np.ndarray,
+    groups: np.ndarray,
+    width: int,
+    best_labels: np.ndarray,
+    best_scores: np.ndarray,
+) -> None:
+    num_groups = groups.shape[1]
+    scores = np.empty((num_groups, width), np.float32)  # (K, m)
+    for doc in range(len(best_labels)):
+        scores[:] = np.float32(BIAS)
+        for entry in range(X_indptr[doc], X_indptr[doc + 1]):
+            value, feature = X_values[entry], X_indices[entry]
+            place, stop = indptr[feature], indptr[feature + 1]
+            for slot in range(num_groups):
+                first = groups[doc, slot] * width
+                if first < 0:
+                    continue
+                place = _first_at_least(labels, first, place, stop)
+                while place < stop and labels[place] < first + width:
+                    scores[slot, labels[place] - first] += value * weights[place]
+                    place += 1
+                if place == stop:
+                    break
+        for slot in range(num_groups):
+            first = groups[doc, slot] * width
+            if first >= 0:
+                keep_best(scores[slot, : num_labels - first], first, best_labels[doc], best_scores[doc])

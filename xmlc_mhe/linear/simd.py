@@ -1,0 +1,87 @@
+"""Two SIMD primitives that numba cannot derive itself: LANES labels advance together in one vector.
+
+A weight block is `W` float32 (num_features, LANES), row-aligned to a cache line, so a feature costs one line
+for LANES labels. Written in LLVM's vector type because a plain loop keeps its accumulators in memory.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+
+
+def aligned_zeros(num_rows: int) -> np.ndarray:
+    """A zero weight block, float32 (num_rows, LANES), whose rows start at multiples of their size in bytes."""
+    row_bytes = 4 * LANES
+    buffer = np.zeros((num_rows + 1) * row_bytes, dtype=np.uint8)
+    offset = -buffer.ctypes.data % row_bytes
+    return buffer[offset : offset + num_rows * row_bytes].view(np.float32).reshape(num_rows, LANES)
+
+
+def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def _vector_at(builder: Any, base: Any, row: Any) -> Any:
+    """Pointer to vector `row` of a contiguous float32 array."""
+    offset = builder.mul(row, ir.Constant(row.type, LANES))
+    return builder.bitcast(builder.gep(base, [offset]), _VECTOR.as_pointer())
+
+
+def _splat(builder: Any, scalar: Any) -> Any:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    return builder.load(pointer, align=4)
+
+
+def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
+    return builder.fadd(builder.fmul(x, y, flags=("contract",)), z, flags=("contract",))
+
+
+def _each_entry(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Loop over entries start..stop of a CSR row; yields (splat value, pointer to the feature's row of W)."""
+    W, indices, values, start, stop = args[:5]
+    W_data, indices_data, values_data = (
+        _data(context, builder, signature.args[i], array) for i, array in enumerate((W, indices, values))
+    )
+    with cgutils.for_range_slice(builder, start, stop, ir.Constant(start.type, 1), start.type) as (entry, _):
+        feature = builder.zext(builder.load(builder.gep(indices_data, [entry])), ir.IntType(64))
+        value = _splat(builder, builder.load(builder.gep(values_data, [entry])))
+        yield value, _vector_at(builder, W_data, feature)
+
+
+@intrinsic
+def row_dot(typing_context, W, indices, values, start, stop, out):  # type: ignore[no-untyped-def]
+    """out[lane] = sum over entries e of values[e] * W[indices[e], lane]; e runs from start to stop."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        total = cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, None))
+        for value, row in _each_entry(context, builder, signature, args):
+            builder.store(_multiply_add(builder, value, _load(builder, row), builder.load(total)), total)
+        out_data = _data(context, builder, signature.args[5], args[5])
+        builder.store(builder.load(total), _vector_at(builder, out_data, ir.Constant(ir.IntType(64), 0)), align=4)
+
+    return types.void(W, indices, values, types.intp, types.intp, out), codegen
+
+
+@intrinsic
+def row_add(typing_context, W, indices, values, start, stop, delta):  # type: ignore[no-untyped-def]
+    """W[indices[e], lane] += values[e] * delta[lane] for the entries e from start to stop."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        delta_data = _data(context, builder, signature.args[5], args[5])
+        step = _load(builder, _vector_at(builder, delta_data, ir.Constant(ir.IntType(64), 0)))
+        for value, row in _each_entry(context, builder, signature, args):
+            builder.store(_multiply_add(builder, value, step, _load(builder, row)), row, align=4)
+
+    return types.void(W, indices, values, types.intp, types.intp, delta), codegen

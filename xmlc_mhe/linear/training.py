@@ -1,0 +1,131 @@
+"""Train one head: the labels of a group share their documents, and the groups are independent jobs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from numba import njit
+from scipy.sparse import csr_array
+
+from ..progress import track
+from .scorer import InvertedIndex
+from .simd import LANES, aligned_zeros
+from .solver import solve_block
+
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How a head is trained; the defaults were chosen on the dev parts of eurlex57k and llms4subjects-en.
+
+    C: weight of the loss. passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
+    """
+
+    C: float = 0.5
+    passes: int = 8
+    eps: float = 0.01
+    prune: float = 0.05
+
+
+def fit_head(
+    X: csr_array,
+    Y: csr_array,
+    *,
+    width: int,
+    shortlist: csr_array | None = None,
+    options: SolverOptions,
+    seed: int,
+    threads: int,
+    title: str,
+) -> InvertedIndex:
+    """Return the weights of one classifier for each column of Y, the same for any number of threads.
+
+    Args:
+        X: float32 (num_docs, num_features).
+        Y: (num_docs, num_labels), sorted columns.
+        width: labels of a group: columns g * width to (g + 1) * width.
+        shortlist: (num_docs, num_groups); group g is trained on the documents that hold column g. None: on all of them.
+    """
+    num_labels = Y.shape[1]
+    label_docs = Y.tocsc()
+    group_docs = None if shortlist is None else shortlist.tocsc()
+
+    def fit_group(group: int) -> Entries:
+        if group_docs is None:
+            docs, features, rows = None, None, (X.indptr, X.indices, X.data)
+        else:
+            docs = group_docs.indices[group_docs.indptr[group] : group_docs.indptr[group + 1]]
+            features, rows = _gather_rows(docs, X.indptr, X.indices, X.data, X.shape[1])
+        entries = []
+        for first in range(group * width, min((group + 1) * width, num_labels), LANES):
+            num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
+            positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
+            block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
+            W = aligned_zeros(X.shape[1] if features is None else len(features))
+            solve_block(W, *rows, positive, options.C, options.passes, options.eps, block_seed)
+            kept = np.nonzero(np.abs(W[:, :num_lanes]) > options.prune)
+            entries.append((kept[0] if features is None else features[kept[0]], kept[1] + first, W[kept]))
+        return _concatenate(entries)
+
+    num_groups = -(-num_labels // width)
+    jobs = (joblib.delayed(fit_group)(group) for group in range(num_groups))
+    done = joblib.Parallel(n_jobs=threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
+    entries = list(track(done, total=num_groups, title=title))
+    features, labels, weights = _concatenate(entries)
+    return InvertedIndex.from_entries(features, labels, weights, num_features=X.shape[1], num_labels=num_labels)
+
+
+def _concatenate(entries: Sequence[Entries]) -> Entries:
+    features, labels, weights = (np.concatenate(column) for column in zip(*entries, strict=True))
+    return features, labels, weights
+
+
+@njit(nogil=True, cache=True)
+def _positive_masks(
+    docs: np.ndarray | None,
+    num_docs: int,
+    label_indptr: np.ndarray,
+    label_docs: np.ndarray,
+    first: int,
+    num_lanes: int,
+) -> np.ndarray:
+    """Bit l of a document says whether it has the label first + l, uint16 (len(docs),)."""
+    masks = np.zeros(num_docs if docs is None else len(docs), np.uint16)
+    for lane in range(num_lanes):
+        for place in range(label_indptr[first + lane], label_indptr[first + lane + 1]):
+            doc = label_docs[place]
+            row = doc if docs is None else np.searchsorted(docs, doc)
+            masks[row] |= np.uint16(1 << lane)
+    return masks
+
+
+@njit(nogil=True, cache=True)
+def _gather_rows(
+    docs: np.ndarray, indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, num_features: int
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return the features of some rows of a CSR in the order they first appear, and the rows in terms of those.
+
+    The solver's memory then grows with the group's features, not with all, and common features lie close together.
+    """
+    total = 0
+    for doc in docs:
+        total += indptr[doc + 1] - indptr[doc]
+    new_indptr = np.zeros(len(docs) + 1, np.int64)
+    new_indices, new_values = np.empty(total, np.int32), np.empty(total, np.float32)
+    number = np.full(num_features, -1, np.int32)
+    features = np.empty(min(total, num_features), np.int32)
+    num_found, end = 0, 0
+    for row in range(len(docs)):
+        for entry in range(indptr[docs[row]], indptr[docs[row] + 1]):
+            feature = indices[entry]
+            if number[feature] < 0:
+                number[feature] = num_found
+                features[num_found] = feature
+                num_found += 1
+            new_indices[end] = number[feature]
+            new_values[end] = values[entry]
+            end += 1
+        new_indptr[row + 1] = end
+    return features[:num_found], (new_indptr, new_indices, new_values)

@@ -13,7 +13,7 @@ def rng():
 
 @pytest.fixture
 def shared():
-    """The folder of real data and recorded values, from XMLC_SHARED; tests that need it are skipped where it is missing."""
+    """The folder of real data and recorded values, from XMLC_SHARED; skips the test where it is missing."""
     folder = Path(os.environ.get("XMLC_SHARED", "../shared"))
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}: set XMLC_SHARED to the folder with data/ and golden/")

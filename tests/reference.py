@@ -67,3 +67,73 @@ def _ps_gain(true, predicted, k, propensity, *, discounted):
         if label in true:
             gain += 1 / propensity[label] / (math.log2(rank + 1) * _best_dcg(true, k) if discounted else 1)
     return gain
+
+
+# --- label code ------------------------------------------------------------------------------------------------------
+
+
+def reference_digits(code, head_sizes):
+    """The digits of a code in the mixed radix head_sizes, the last varying fastest."""
+    digits = []
+    for size in reversed(head_sizes):
+        digits.insert(0, code % size)
+        code //= size
+    return digits
+
+
+def reference_prefix_ids(num_labels, head_sizes, num_digits):
+    """Each prefix of num_digits digits that a label has -> its number, in ascending order."""
+    prefixes = sorted({tuple(reference_digits(code, head_sizes)[:num_digits]) for code in range(num_labels)})
+    return {prefix: number for number, prefix in enumerate(prefixes)}
+
+
+def reference_index_matrix(num_labels, head_sizes, num_digits):
+    """Row: a prefix; columns: the number of its continuation by each next digit, -1 where no label has it."""
+    following = reference_prefix_ids(num_labels, head_sizes, num_digits + 1)
+    return [
+        [following.get((*prefix, digit), -1) for digit in range(head_sizes[num_digits])]
+        for prefix in reference_prefix_ids(num_labels, head_sizes, num_digits)
+    ]
+
+
+# --- solver ----------------------------------------------------------------------------------------------------------
+
+
+def reference_dual_coordinate_descent(X, y, C, bias, passes, *, positive_weight=1.0):
+    """Weights of the L2-regularised squared hinge, from dense rows X, signs y and a fixed bias (Hsieh et al., 2008)."""
+    w, alpha = [0.0] * len(X[0]), [0.0] * len(X)
+    for _ in range(passes):
+        for doc, (x, sign) in enumerate(zip(X, y, strict=True)):
+            diagonal = 1 / (2 * C * (positive_weight if sign > 0 else 1))
+            gradient = sign * (_dot(w, x) + bias) - 1 + diagonal * alpha[doc]
+            old, alpha[doc] = alpha[doc], max(alpha[doc] - gradient / (_dot(x, x) + diagonal), 0.0)
+            w = [weight + (alpha[doc] - old) * sign * value for weight, value in zip(w, x, strict=True)]
+    return w
+
+
+def reference_weights_of_margins(X, y, w, C, bias, *, positive_weight=1.0):
+    """sum_i alpha_i y_i x_i with alpha_i = 2 C_i max(0, 1 - y_i (w.x_i + bias)): it is w if and only if w is best."""
+    total = [0.0] * len(w)
+    for x, sign in zip(X, y, strict=True):
+        alpha = 2 * C * (positive_weight if sign > 0 else 1) * max(0.0, 1 - sign * (_dot(w, x) + bias))
+        total = [weight + alpha * sign * value for weight, value in zip(total, x, strict=True)]
+    return total
+
+
+def _dot(w, x):
+    return sum(weight * value for weight, value in zip(w, x, strict=True))
+
+
+# --- top k -----------------------------------------------------------------------------------------------------------
+
+
+def reference_best(pairs, k):
+    """Labels and scores of the k best (label, score), ties to the lower label, padded with -1 and -inf."""
+    best = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:k]
+    best += [(-1, -math.inf)] * (k - len(best))
+    return [label for label, _ in best], [score for _, score in best]
+
+
+def reference_top_k(x, W, bias, k, labels):
+    """The k best of some labels for a dense row x by margin, from dense weights W (num_features, num_labels)."""
+    return reference_best([(label, _dot([row[label] for row in W], x) + bias) for label in labels], k)

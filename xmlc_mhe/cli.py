@@ -101,6 +101,9 @@ def _add_fit(commands: Any) -> None:
     solver = command.add_argument_group("training")
     solver.add_argument("--C", type=float, default=default["C"], help="weight of the loss (default: %(default)s)")
     solver.add_argument(
+        "--positive-weight", type=float, default=default["positive_weight"], help="(default: %(default)s)"
+    )
+    solver.add_argument(
         "--train-beam", type=int, default=default["train_beam"], metavar="K", help="(default: %(default)s)"
     )
     solver.add_argument("--cascade-scale", type=float, default=default["cascade_scale"], help="(default: %(default)s)")

@@ -98,6 +98,7 @@ class LabelCode:
         shape = (Y.shape[0], self.num_prefixes(num_digits))
         targets = csr_array((np.ones(len(codes), np.float32), codes, Y.indptr.copy()), shape)
         targets.sum_duplicates()  # in place, hence the copy
+        targets.data.fill(1)
         return targets
 
 
@@ -108,12 +109,13 @@ def check_option(name: str, value: str, allowed: Iterable[str]) -> None:
 
 
 def default_head_sizes(num_labels: int, num_heads: int = 2) -> tuple[int, ...]:
-    """Return descending lengths of num_heads heads for num_labels labels."""
-    last = LANES * max(1, round(math.sqrt(num_labels / 5) / LANES))
-    groups = -(-num_labels // last)
-    sizes: list[int] = [last]
-    for left in range(num_heads - 1, 0, -1):
-        size = groups if left == 1 else max(2, math.ceil(groups ** (1 / (left + 1))))
-        sizes.insert(0, size)
-        groups = -(-groups // size)
-    return tuple(sizes)
+    """Return lengths of num_heads heads for num_labels labels; from LANES ** num_heads labels on they descend."""
+    if num_heads == 1:
+        return (num_labels,)
+    sizes = [LANES * max(1, round((num_labels / 5) ** (1 / num_heads) / LANES))]
+    groups = -(-num_labels // sizes[0])
+    for left in range(num_heads - 1, 1, -1):
+        root = round(groups ** (1 / left))
+        sizes.insert(0, root - (root**left > groups))  # rounded down, so that an earlier head is as long or longer
+        groups = -(-groups // sizes[0])
+    return (groups, *sizes)

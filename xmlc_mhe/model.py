@@ -44,6 +44,8 @@ class XMLCClassifier(BaseEstimator):
             labels. None: two heads, the last about sqrt(num_labels / 5) long.
         label_order: mhc: "frequency", "given" or "random".
         C: weight of the loss against the size of the weights, > 0; lower where documents are few or short.
+        positive_weight: weight of the loss of a label's positives over that of its negatives, > 0; higher favours tail
+            labels.
         train_beam: mhc: groups that each document is trained on beside its true ones.
         beam: mhc: groups searched for a document at prediction, "all", or "auto" for the quicker of all and 20.
         cascade_scale: mhc: above 0, group scores become features of the later heads, times this; try 0.3 to 0.6 where
@@ -65,6 +67,7 @@ class XMLCClassifier(BaseEstimator):
         head_sizes: Sequence[int] | None = None,
         label_order: str = "frequency",
         C: float = 0.5,
+        positive_weight: float = 1.0,
         train_beam: int = 30,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
@@ -79,6 +82,7 @@ class XMLCClassifier(BaseEstimator):
         self.head_sizes = head_sizes
         self.label_order = label_order
         self.C = C
+        self.positive_weight = positive_weight
         self.train_beam = train_beam
         self.beam = beam
         self.cascade_scale = cascade_scale
@@ -208,11 +212,11 @@ class XMLCClassifier(BaseEstimator):
         if isinstance(self.encoder, str):
             check_option("encoder", self.encoder, ENCODERS)
         check_option("head", self.head, HEADS)
-        for name, least in (("C", 0.0), ("prune", -1e-9), ("eps", -1e-9), ("cascade_scale", -1e-9)):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and least < value < np.inf):
+        for name in ("C", "positive_weight", "prune", "eps", "cascade_scale"):
+            value, is_weight = getattr(self, name), name in ("C", "positive_weight")
+            if not (isinstance(value, int | float) and 0 <= value < np.inf) or (is_weight and value == 0):
                 raise ValueError(
-                    f"{name} must be a number {'above' if name == 'C' else 'from'} 0. Got {value!r}; raise it."
+                    f"{name} must be a number {'above' if is_weight else 'from'} 0. Got {value!r}; raise it."
                 )
         for name in ("passes", "train_beam"):
             if not (isinstance(value := getattr(self, name), int) and value >= 1):
@@ -223,7 +227,9 @@ class XMLCClassifier(BaseEstimator):
             raise ValueError(f"threads must be None or a whole number from 1. Got {self.threads!r}; choose one.")
 
     def _build_head(self) -> Any:
-        options = SolverOptions(C=self.C, passes=self.passes, eps=self.eps, prune=self.prune)
+        options = SolverOptions(
+            C=self.C, positive_weight=self.positive_weight, passes=self.passes, eps=self.eps, prune=self.prune
+        )
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()
         return HEADS[self.head](options, **shared, **{name: getattr(self, name) for name in names})

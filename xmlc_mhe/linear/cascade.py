@@ -15,6 +15,7 @@ from .training import SolverOptions, fit_head
 CASCADE_GROUPS = 20  # best groups of head 1 whose scores become features of the later heads
 SAMPLE_DOCS = 1000  # documents that beam="auto" counts operations on
 BEAM_SIZE = 20  # what beam="auto" uses where a beam pays
+BEAM_GAIN = 4  # times quicker a beam must be: scoring all labels gained 0.7 points of P@5 on llms4subjects-en
 # Nanoseconds, measured on three data sets: a weight added to a score, a score ranked, a range looked up and added
 ADD_NS, RANK_NS, LOOK_UP_NS = 0.9, 0.3, 50.0
 
@@ -32,8 +33,8 @@ class MultiHeadCascade:
         head_sizes: lengths of the heads, first to last, or None for `default_head_sizes`.
         label_order: a key of LABEL_ORDERS.
         train_beam: prefixes that are trained on beside the true ones (Kt).
-        beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes whichever of "all"
-            and BEAM_SIZE costs less time, by operations counted on training documents.
+        beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes BEAM_SIZE
+            where that is BEAM_GAIN times quicker than "all", by operations counted on training documents.
         cascade_scale: above 0, the later heads see head 1's scores as features times this.
     """
 
@@ -159,7 +160,7 @@ class MultiHeadCascade:
             beam = min(BEAM_SIZE, self.code.num_prefixes(head))
             beam_ns += LOOK_UP_NS * np.minimum(beam, length).sum()
             beam_ns += RANK_NS * sample.shape[0] * beam * self.code.head_sizes[head]
-        return None if all_ns <= beam_ns else BEAM_SIZE
+        return None if all_ns <= BEAM_GAIN * beam_ns else BEAM_SIZE
 
     def describe(self) -> str:
         """Return one line for people: what was built."""

@@ -1,7 +1,8 @@
 """Dual coordinate descent for L2-regularised squared-hinge classifiers, LANES labels at a time.
 
-Each label's problem is min_w |w|^2 / 2 + C sum_i max(0, 1 - y_i (w.x_i + b))^2 with y_i = +1 or -1 and the bias fixed
-at b = BIAS. Its dual has one alpha_i >= 0 for each document; a visit to document i sets, with d = 1 / (2C),
+Each label's problem is min_w |w|^2 / 2 + sum_i C_i max(0, 1 - y_i (w.x_i + b))^2 with y_i = +1 or -1, C_i = C for
+negatives and positive_weight * C for positives, and the bias fixed at b = BIAS. Its dual has one alpha_i >= 0 for each
+document; a visit to document i sets, with d = 1 / (2 C_i),
 
     G = y_i (w.x_i + b) - 1 + d alpha_i,  alpha_i <- max(alpha_i - G / (|x_i|^2 + d), 0),  w += (its change) y_i x_i.
 
@@ -26,6 +27,7 @@ def solve_block(
     values: np.ndarray,
     positive: np.ndarray,
     C: float,
+    positive_weight: float,
     passes: int,
     eps: float,
     seed: int,
@@ -39,20 +41,20 @@ def solve_block(
         W: float32 (num_features, LANES) from `aligned_zeros`; holds the weights on return.
         indptr, indices, values: CSR of the documents: int64 (num_docs + 1,), int32 (nnz,), float32 (nnz,).
         positive: uint16 (num_docs,); bit l is set where the document has the label of lane l.
-        C: weight of the loss, > 0.
+        C, positive_weight: weight of the loss of negatives, and that of positives over it, > 0.
         passes: most passes over the documents.
         eps: a pass that changes no alpha by more than this is the last.
         seed: of the random order of the documents.
     """
     num_docs = len(positive)
     zero, one = np.float32(0), np.float32(1)
-    diagonal = np.float32(0.5 / C)
-    inverse = np.empty(num_docs, np.float32)
+    diagonals = np.array([0.5 / C, 0.5 / (C * positive_weight)], np.float32)  # of negatives, of positives
+    inverses = np.empty((num_docs, 2), np.float32)
     for doc in range(num_docs):
         square = zero
         for entry in range(indptr[doc], indptr[doc + 1]):
             square += values[entry] * values[entry]
-        inverse[doc] = one / (square + diagonal)
+        inverses[doc] = one / (square + diagonals)
     alpha = np.zeros((num_docs, LANES), np.float32)  # (num_docs, B)
     dots, steps = np.empty(LANES, np.float32), np.empty(LANES, np.float32)  # (B,)
 
@@ -74,10 +76,11 @@ def solve_block(
             row_dot(W, indices, values, start, stop, dots)  # type: ignore[call-arg]
             change, is_needed = zero, False
             for lane in range(LANES):
-                sign = one if (signs >> lane) & 1 else -one
+                is_positive = (signs >> lane) & 1
+                sign = one if is_positive else -one
                 old = alpha[doc, lane]
-                gradient = sign * (dots[lane] + np.float32(BIAS)) - one + diagonal * old
-                new = max(old - gradient * inverse[doc], zero)
+                gradient = sign * (dots[lane] + np.float32(BIAS)) - one + diagonals[is_positive] * old
+                new = max(old - gradient * inverses[doc, is_positive], zero)
                 steps[lane] = sign * (new - old)
                 change = max(change, abs(new - old))
                 is_needed |= (new > zero) | (gradient <= zero)

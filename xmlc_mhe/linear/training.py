@@ -20,10 +20,11 @@ Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight
 class SolverOptions:
     """How a head is trained; the defaults were chosen on the dev parts of eurlex57k and llms4subjects-en.
 
-    C: weight of the loss. passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
+    C, positive_weight, passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
     """
 
     C: float = 0.5
+    positive_weight: float = 1.0
     passes: int = 8
     eps: float = 0.01
     prune: float = 0.05
@@ -64,7 +65,7 @@ def fit_head(
             positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
             block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
             W = aligned_zeros(X.shape[1] if features is None else len(features))
-            solve_block(W, *rows, positive, options.C, options.passes, options.eps, block_seed)
+            solve_block(W, *rows, positive, options.C, options.positive_weight, options.passes, options.eps, block_seed)
             kept = np.nonzero(np.abs(W[:, :num_lanes]) > options.prune)
             entries.append((kept[0] if features is None else features[kept[0]], kept[1] + first, W[kept]))
         return _concatenate(entries)

@@ -79,7 +79,7 @@ def test_five_labels_in_two_heads_have_the_codes_found_by_hand():
 def test_head_sizes_that_do_not_name_every_label_are_refused(head_sizes):
     with pytest.raises(
         ValueError,
-        match=r"head_sizes must be at least 1 each and multiply to at least num_labels=7\. Got \(.*\); enlarge one head",
+        match=r"head_sizes must be at least 1 each and multiply to at least num_labels=7\. Got \(.*\); enlarge",
     ):
         LabelCode(np.arange(7, dtype=np.int32), head_sizes)
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, hstack, vstack
+from numba import njit
+from scipy.sparse import csc_array, csr_array, hstack, vstack
 
 from ..decoding import Predictions
 from ..label_code import LABEL_ORDERS, LabelCode, check_option, default_head_sizes
@@ -192,8 +193,32 @@ class MultiHeadCascade:
         return head
 
 
-def _union(truth: csr_array, best: np.ndarray) -> csr_array:
-    """Return the true and the best prefixes (num_docs, K), -1 pads, as one CSR without repeats."""
-    docs, columns = np.nonzero(best >= 0)
-    found = csr_array((np.ones(len(docs), np.float32), (docs, best[docs, columns])), truth.shape)
-    return csr_array(truth + found)
+def _union(truth: csr_array, best: np.ndarray) -> csc_array:
+    """Return the true and the best prefixes (num_docs, K), -1 pads, as one matrix of booleans without repeats."""
+    indptr, docs = _docs_of_prefixes(truth.indptr, truth.indices, best, truth.shape[1])
+    return csc_array((np.ones(len(docs), np.bool_), docs, indptr), truth.shape)
+
+
+@njit(nogil=True, cache=True)
+def _docs_of_prefixes(
+    indptr: np.ndarray, indices: np.ndarray, best: np.ndarray, num_prefixes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the documents of each prefix, ascending, as row pointers and documents."""
+    counts, last_doc = np.zeros(num_prefixes + 1, np.int64), np.full(num_prefixes, -1, np.int32)
+    docs = np.empty(0, np.int32)
+    for filling in (False, True):
+        place = counts[:-1].copy()
+        last_doc[:] = -1
+        for doc in range(len(best)):
+            for prefix in np.concatenate((indices[indptr[doc] : indptr[doc + 1]], best[doc])):
+                if prefix >= 0 and last_doc[prefix] != doc:
+                    last_doc[prefix] = doc
+                    if filling:
+                        docs[place[prefix]] = doc
+                        place[prefix] += 1
+                    else:
+                        counts[prefix + 1] += 1
+        if not filling:
+            counts = np.cumsum(counts)
+            docs = np.empty(counts[-1], np.int32)
+    return counts, docs

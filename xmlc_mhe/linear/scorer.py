@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from ..decoding import Predictions, empty_predictions, keep_best
 from .solver import BIAS
 
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
 _ARRAYS = ("indptr", "labels", "codes", "levels")
 NUM_LEVELS = 128  # magnitudes of a weight; with the sign they fill a byte
 LARGEST_RATIO = 1000.0  # of the largest magnitude to the smallest
@@ -33,14 +34,26 @@ class InvertedIndex:
     num_labels: int
 
     @classmethod
-    def from_entries(
-        cls, features: np.ndarray, labels: np.ndarray, weights: np.ndarray, *, num_features: int, num_labels: int
-    ) -> "InvertedIndex":
-        """Sort entries (nnz,), whose labels ascend for each feature, by feature."""
-        labels = labels.astype(np.uint16 if num_labels <= 1 << 16 else np.int32)
-        indptr, order = _sort_by_feature(features, num_features)
-        codes, levels = _quantise(weights)
-        return cls(indptr, labels[order], codes[order], levels, num_labels)
+    def from_entries(cls, groups: list[Entries], *, num_features: int, num_labels: int) -> "InvertedIndex":
+        """Sort the entries of groups of labels by feature; for each feature, labels ascend through the groups.
+
+        The list is emptied on the way, so that memory holds the entries once.
+        """
+        indptr = np.zeros(num_features + 1, np.int64)
+        for features, _, _ in groups:
+            np.cumsum(np.bincount(features, minlength=num_features), out=(step := np.zeros_like(indptr))[1:])
+            indptr += step
+        sizes = [np.abs(weights) for _, _, weights in groups if len(weights)]
+        largest = max((float(size.max()) for size in sizes), default=1.0)
+        smallest = max(min((float(size.min()) for size in sizes), default=1.0), largest / LARGEST_RATIO)
+        code_of_half, levels = _byte_codes(smallest, largest)
+        labels, codes = np.empty(indptr[-1], label_dtype(num_labels)), np.empty(indptr[-1], np.uint8)
+        place = indptr[:-1].copy()
+        while groups:
+            features, group_labels, weights = groups.pop(0)
+            halves = weights.astype(np.float16, copy=False).view(np.uint16)
+            _fill(features, group_labels, code_of_half[halves], place, labels, codes)
+        return cls(indptr, labels, codes, levels, num_labels)
 
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the arrays that `from_state` needs, their names beginning with the prefix."""
@@ -81,31 +94,40 @@ class InvertedIndex:
         return best
 
 
-def _quantise(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code of each weight, uint8, and the weight of each code, float32 (256,); negative from 128 on."""
-    sizes = np.abs(weights)
-    largest = sizes.max(initial=np.float32(1e-3))
-    smallest = max(sizes.min(initial=largest), largest / LARGEST_RATIO)
-    magnitudes = np.geomspace(smallest, largest, NUM_LEVELS)
+def label_dtype(num_labels: int) -> type:
+    """Return the smallest dtype that an index of so many labels keeps them in."""
+    return np.uint16 if num_labels <= 1 << 16 else np.int32
+
+
+def _byte_codes(smallest: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code of every float16 by its bits, uint8 (65536,), and the weight of each code, float32 (256,).
+
+    Codes up to 127 are magnitudes from smallest to largest, those from 128 on the same with a minus.
+    """
+    every_half = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+    sizes = np.nan_to_num(np.abs(every_half)).clip(smallest, largest)
     step = max(np.log(largest / smallest) / (NUM_LEVELS - 1), 1e-9)
-    nearest = np.rint(np.log(np.maximum(sizes, smallest) / smallest) / step)
-    codes = np.where(weights < 0, nearest + NUM_LEVELS, nearest).astype(np.uint8)
-    return codes, np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
+    code_of_half = np.rint(np.log(sizes / smallest) / step).clip(0, NUM_LEVELS - 1).astype(np.uint8)
+    code_of_half[np.signbit(every_half)] += NUM_LEVELS
+    magnitudes = np.geomspace(smallest, largest, NUM_LEVELS)
+    return code_of_half, np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
 
 
 @njit(nogil=True, cache=True)
-def _sort_by_feature(features: np.ndarray, num_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row pointers, and the entries in the order of their features; a stable counting sort."""
-    indptr = np.zeros(num_features + 1, np.int64)
-    for feature in features:
-        indptr[feature + 1] += 1
-    indptr = np.cumsum(indptr)
-    order, place = np.empty(len(features), np.int64), indptr[:-1].copy()
+def _fill(
+    features: np.ndarray,
+    group_labels: np.ndarray,
+    group_codes: np.ndarray,
+    place: np.ndarray,
+    labels: np.ndarray,
+    codes: np.ndarray,
+) -> None:
+    """Write entries to the next place of their feature."""
     for entry in range(len(features)):
         feature = features[entry]
-        order[place[feature]] = entry
+        labels[place[feature]] = group_labels[entry]
+        codes[place[feature]] = group_codes[entry]
         place[feature] += 1
-    return indptr, order
 
 
 @njit(nogil=True, cache=True)

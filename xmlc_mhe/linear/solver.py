@@ -22,7 +22,8 @@ LEAST_CHANGE = 1e-3  # a visit that moves every alpha less than this is not wort
 @njit(nogil=True, cache=True)
 def solve_block(
     W: np.ndarray,
-    indptr: np.ndarray,
+    starts: np.ndarray,
+    stops: np.ndarray,
     indices: np.ndarray,
     values: np.ndarray,
     positive: np.ndarray,
@@ -35,15 +36,17 @@ def solve_block(
     """Train LANES classifiers on the same documents, into W, and return the number of visits to a document.
 
     The first pass takes the documents with a positive label first: the weights they leave show most of the others to be
-    easy negatives, which are not visited again (shrinking: every alpha at zero and every gradient above it).
+    easy negatives, which are left out (shrinking: every alpha at zero, no gradient below it) until a pass over the rest
+    changes little; then all are visited again.
 
     Args:
         W: float32 (num_features, LANES) from `aligned_zeros`; holds the weights on return.
-        indptr, indices, values: CSR of the documents: int64 (num_docs + 1,), int32 (nnz,), float32 (nnz,).
+        starts, stops: int (num_docs,); a document is the entries from start to stop of indices and values.
+        indices, values: int32 and float32 (nnz,), the features and their values.
         positive: uint16 (num_docs,); bit l is set where the document has the label of lane l.
         C, positive_weight: weight of the loss of negatives, and that of positives over it, > 0.
         passes: most passes over the documents.
-        eps: a pass that changes no alpha by more than this is the last.
+        eps: a pass over all documents that changes no alpha by more than this, or than LEAST_CHANGE, is the last.
         seed: of the random order of the documents.
     """
     num_docs = len(positive)
@@ -52,7 +55,7 @@ def solve_block(
     inverses = np.empty((num_docs, 2), np.float32)
     for doc in range(num_docs):
         square = zero
-        for entry in range(indptr[doc], indptr[doc + 1]):
+        for entry in range(starts[doc], stops[doc]):
             square += values[entry] * values[entry]
         inverses[doc] = one / (square + diagonals)
     alpha = np.zeros((num_docs, LANES), np.float32)  # (num_docs, B)
@@ -72,7 +75,7 @@ def solve_block(
         largest_change, num_kept = zero, 0
         for position in range(num_active):
             doc = order[position]
-            start, stop, signs = indptr[doc], indptr[doc + 1], positive[doc]
+            start, stop, signs = starts[doc], stops[doc], positive[doc]
             row_dot(W, indices, values, start, stop, dots)  # type: ignore[call-arg]
             change, is_needed = zero, False
             for lane in range(LANES):
@@ -83,7 +86,7 @@ def solve_block(
                 new = max(old - gradient * inverses[doc, is_positive], zero)
                 steps[lane] = sign * (new - old)
                 change = max(change, abs(new - old))
-                is_needed |= (new > zero) | (gradient <= zero)
+                is_needed |= (new > zero) | (gradient < zero)
             if change > LEAST_CHANGE:
                 for lane in range(LANES):
                     sign = one if (signs >> lane) & 1 else -one
@@ -91,9 +94,12 @@ def solve_block(
                 row_add(W, indices, values, start, stop, steps)
             largest_change = max(largest_change, change)
             if is_needed or number == 0:
-                order[num_kept] = doc
+                order[position], order[num_kept] = order[num_kept], doc
                 num_kept += 1
-        num_active = num_kept
-        if largest_change <= eps:
+        if largest_change > max(eps, LEAST_CHANGE):
+            num_active = num_kept
+        elif num_active < num_docs:
+            num_active = num_docs
+        else:
             break
     return visits

@@ -9,11 +9,11 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from ..progress import track
-from .scorer import InvertedIndex
+from .scorer import Entries, InvertedIndex, label_dtype
 from .simd import LANES, aligned_zeros
 from .solver import solve_block
 
-Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
+LARGEST_COPY = 0.1  # share of X that a group copies; a larger group reads X itself, to bound each thread's memory
 
 
 @dataclass(frozen=True)
@@ -49,33 +49,45 @@ def fit_head(
         width: labels of a group: columns g * width to (g + 1) * width.
         shortlist: (num_docs, num_groups); group g is trained on the documents that hold column g. None: on all of them.
     """
-    num_labels = Y.shape[1]
+    num_labels, dtype = Y.shape[1], label_dtype(Y.shape[1])
     label_docs = Y.tocsc()
     group_docs = None if shortlist is None else shortlist.tocsc()
 
+    row_nnz = np.diff(X.indptr)
+
     def fit_group(group: int) -> Entries:
-        if group_docs is None:
-            docs, features, rows = None, None, (X.indptr, X.indices, X.data)
+        docs = None if group_docs is None else group_docs.indices[slice(*group_docs.indptr[group : group + 2])]
+        rows = slice(None) if docs is None else docs
+        if docs is None or row_nnz[docs].sum() > X.nnz * LARGEST_COPY:
+            features, documents = None, (X.indptr[:-1][rows], X.indptr[1:][rows], X.indices, X.data)
         else:
-            docs = group_docs.indices[group_docs.indptr[group] : group_docs.indptr[group + 1]]
-            features, rows = _gather_rows(docs, X.indptr, X.indices, X.data, X.shape[1])
-        entries = []
+            features, documents = _gather_rows(docs, X.indptr, X.indices, X.data, X.shape[1])
+        blocks: list[Entries] = []
         for first in range(group * width, min((group + 1) * width, num_labels), LANES):
             num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
             positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
             block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
             W = aligned_zeros(X.shape[1] if features is None else len(features))
-            solve_block(W, *rows, positive, options.C, options.positive_weight, options.passes, options.eps, block_seed)
-            kept = np.nonzero(np.abs(W[:, :num_lanes]) > options.prune)
-            entries.append((kept[0] if features is None else features[kept[0]], kept[1] + first, W[kept]))
-        return _concatenate(entries)
+            solve_block(
+                W, *documents, positive, options.C, options.positive_weight, options.passes, options.eps, block_seed
+            )
+            rows, lanes, weights = _kept_weights(W[:, :num_lanes], options.prune)
+            blocks.append((rows if features is None else features[rows], (lanes + first).astype(dtype), weights))
+        return _concatenate(blocks)
 
     num_groups = -(-num_labels // width)
     jobs = (joblib.delayed(fit_group)(group) for group in range(num_groups))
     done = joblib.Parallel(n_jobs=threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
-    entries = list(track(done, total=num_groups, title=title))
-    features, labels, weights = _concatenate(entries)
-    return InvertedIndex.from_entries(features, labels, weights, num_features=X.shape[1], num_labels=num_labels)
+    # copied by this thread, so that what the others allocate is free to use again
+    progress = track(done, total=num_groups, title=title)
+    groups = [(features.copy(), labels.copy(), weights.copy()) for features, labels, weights in progress]
+    return InvertedIndex.from_entries(groups, num_features=X.shape[1], num_labels=num_labels)
+
+
+def _kept_weights(W: np.ndarray, prune: float) -> Entries:
+    """Return row, lane and weight, int32, int32 and float16 (n,), of the weights above prune, row after row."""
+    rows, lanes = np.nonzero(np.abs(W) > prune)
+    return rows.astype(np.int32), lanes.astype(np.int32), W[rows, lanes].astype(np.float16)
 
 
 def _concatenate(entries: Sequence[Entries]) -> Entries:
@@ -105,7 +117,7 @@ def _positive_masks(
 @njit(nogil=True, cache=True)
 def _gather_rows(
     docs: np.ndarray, indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, num_features: int
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Return the features of some rows of a CSR in the order they first appear, and the rows in terms of those.
 
     The solver's memory then grows with the group's features, not with all, and common features lie close together.
@@ -129,4 +141,4 @@ def _gather_rows(
             new_values[end] = values[entry]
             end += 1
         new_indptr[row + 1] = end
-    return features[:num_found], (new_indptr, new_indices, new_values)
+    return features[:num_found], (new_indptr[:-1], new_indptr[1:], new_indices, new_values)

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,9 +20,11 @@ from .features import TextFeatures
 from .label_code import LABEL_ORDERS
 from .linear import HEADS
 from .metrics import METRICS, evaluate, metric_names
-from .model import ENCODERS, XMLCClassifier
+from .model import DEFAULT_K, ENCODERS, XMLCClassifier
 from .model_files import check_new_model, model_bytes
 from .progress import track
+
+logger = logging.getLogger(__package__)  # not __name__, which is "__main__" under `python -m`
 
 FIT_EXAMPLES = """examples:
   xmlc-mhe fit pydocs -m model                      the embedded data set
@@ -41,11 +42,9 @@ EVAL_EXAMPLES = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
     args = build_parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.WARNING if args.quiet else logging.INFO, format="xmlc-mhe: %(message)s", force=True
-    )
     try:
-        args.run(args)
+        with _log_on_stderr(quiet=args.quiet):
+            args.run(args)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
@@ -54,9 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
-        print(f"xmlc-mhe: error: {error}", file=sys.stderr)
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"xmlc-mhe: error: {' '.join(str(error).splitlines()) or type(error).__name__}", file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def _log_on_stderr(*, quiet: bool) -> Iterator[None]:
+    """Print our own log lines, and leave logging as it was."""
+    handler, level = logging.StreamHandler(), logger.level
+    handler.setFormatter(logging.Formatter("xmlc-mhe: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -128,7 +141,7 @@ def _add_predict(commands: Any) -> None:
     command.add_argument(
         "input", metavar="INPUT", help="a file of a text a line, a data folder, or - for standard input"
     )
-    command.add_argument("-k", type=int, default=5, help="labels a document (default: %(default)s)")
+    command.add_argument("-k", type=int, help=f"labels a document (default: {DEFAULT_K})")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
     command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")
     command.add_argument("--part", default="test", help="part of a data folder (default: %(default)s)")
@@ -165,7 +178,7 @@ def run_fit(args: argparse.Namespace) -> None:
     model.fit(train)
     seconds = time.perf_counter() - start
     model.save(args.model, overwrite=args.overwrite)
-    logging.getLogger(__name__).info(
+    logger.info(
         "%d documents, %d labels, %s; fitted in %.1f s; %s is %.1f MB",
         train.num_docs,
         train.num_labels,
@@ -180,6 +193,7 @@ def run_predict(args: argparse.Namespace) -> None:
     """Write the best labels of document after document."""
     if args.format == "npz" and args.output is None:
         raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
+    _check_output(args.output)
     model = XMLCClassifier.load(args.model, threads=args.threads)
     batches = model.predict_batches(iter_documents(args.input, part=args.part), args.k)
     with _output(args.output) as file:
@@ -188,10 +202,11 @@ def run_predict(args: argparse.Namespace) -> None:
 
 def run_eval(args: argparse.Namespace) -> None:
     """Print every metric as a table in percent, and write it as JSON."""
+    _check_output(args.json)
     model = XMLCClassifier.load(args.model, threads=args.threads)
     test = load_part(args.data, args.part, model.label_names_)
     names = metric_names(args.k, metrics=list(METRICS))
-    predictions = model.predict(test.texts if test.X is None else test.X, max(args.k))
+    predictions = model.predict(test, max(args.k))
     propensity = model.label_propensity(a=args.propensity_a, b=args.propensity_b, num_labels=test.Y.shape[1])
     values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
     if args.json is not None:
@@ -205,10 +220,12 @@ def run_eval(args: argparse.Namespace) -> None:
 def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
     for labels, scores in _rows(batches):
         row = {"labels": [label_names[label] for label in labels], "scores": [round(score, 4) for score in scores]}
-        file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+        file.write((json.dumps(row, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
 def _write_tsv(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
+    if (name := next((name for name in label_names if set(name) & set("\t\n\r")), None)) is not None:
+        raise ValueError(f"label names must have no tab or line end with --format tsv. Got {name!r}; use jsonl.")
     for labels, scores in _rows(batches):
         cells = (f"{label_names[label]}\t{score:.4f}" for label, score in zip(labels, scores, strict=True))
         file.write(("\t".join(cells) + "\n").encode())
@@ -230,30 +247,33 @@ def _rows(batches: Iterator[Predictions]) -> Iterator[tuple[list[int], list[floa
             yield labels[:num_found], scores[:num_found]
 
 
+def _check_output(path: Path | None) -> None:
+    """Raise ValueError where a file cannot be written; asked before the work."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file to write. Got a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} must be in a folder that exists. Got no folder {path.parent}; make it first.")
+
+
 @contextlib.contextmanager
 def _output(path: Path | None) -> Iterator[IO[bytes]]:
     """Open standard output, or a file that appears under its name only when it is whole."""
     if path is None:
         yield sys.stdout.buffer
-        return
-    if path.is_dir():
-        raise ValueError(f"{path} must be a file to write. Got a folder; name a file in it.")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
+    elif path.exists() and not path.is_file():  # /dev/null, a named pipe: not to be replaced by a file
+        with path.open("wb") as file:
             yield file
-            file.close()
-            os.chmod(file.name, 0o666 & ~_umask())
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    else:
+        path = path.resolve()  # a link stays one
+        scratch = path.with_name(f".{path.name}-{os.getpid()}")
+        try:
+            with scratch.open("wb") as file:
+                yield file
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

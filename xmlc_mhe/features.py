@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import check_is_fitted
 
 from .csr import check_csr
@@ -109,7 +110,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):
             if self.sublinear_tf:
                 X.data[:] = np.log(X.data) + 1
             X.data *= self.idf_[X.indices]
-        return normalize(X, copy=False)
+        return _unit_rows(X, copy=False)
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs: JSON values, lists of words and arrays."""
@@ -151,19 +152,23 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
     def fit_transform(self, X: Any, Y: Any = None) -> csr_array:
         """Return X as CSR float32 and remember its number of columns."""
         X = self._check(X)
+        if X.shape[1] == 0:  # in the words that scikit-learn's checks look for, as those below
+            raise ValueError(
+                f"X must have a column. Got 0 feature(s) (shape={X.shape}) while a minimum of 1 is required; check X."
+            )
         self.num_features_ = X.shape[1]
-        return normalize(X) if self.normalize else X
+        return _unit_rows(X) if self.normalize else X
 
     def transform(self, X: Any) -> csr_array:
         """Return X as CSR float32; raises ValueError where it has not the columns of training."""
         check_is_fitted(self, "num_features_")
         X = self._check(X)
-        if X.shape[1] != self.num_features_:  # the words in the middle are scikit-learn's, whose checks look for them
+        if X.shape[1] != self.num_features_:
             raise ValueError(
                 f"X must have the columns of training. X has {X.shape[1]} features, but {type(self).__name__} is "
                 f"expecting {self.num_features_} features as input; build it with the same columns."
             )
-        return X
+        return _unit_rows(X) if self.normalize else X
 
     @staticmethod
     def _check(X: Any) -> csr_array:
@@ -171,18 +176,32 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
             raise ValueError(
                 'X must be rows of features, with encoder="given". Got texts; fit with encoder="tfidf" for texts.'
             )
+        if getattr(X, "ndim", 2) == 1:
+            raise ValueError(
+                f"X must be a matrix, a row a document. Got shape {X.shape}. Reshape your data: one document is "
+                "X.reshape(1, -1)."
+            )
         return check_csr(X, "X")
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs."""
-        return {"num_features": self.num_features_}
+        check_is_fitted(self, "num_features_")
+        return {"num_features": self.num_features_, "normalize": self.normalize}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "GivenFeatures":
         """Return the fitted transformer whose `state` this is."""
-        features = cls()
+        features = cls(normalize=state["normalize"])
         features.num_features_ = state["num_features"]
         return features
+
+
+def _unit_rows(X: csr_array, *, copy: bool = True) -> csr_array:
+    """Return X, its rows scaled to unit Euclidean length; empty rows stay empty."""
+    norms = row_norms(X)
+    if np.all(np.isclose(norms, 1) | (norms == 0)):  # as after TF-IDF, or no rows: saves the copy
+        return X
+    return normalize(X, copy=copy)
 
 
 def check_texts(texts: Any) -> None:

@@ -1,8 +1,11 @@
 """XMLCClassifier: encoder, label code and heads behind fit, predict, score, save and load."""
 
 import platform
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from . import __version__
 from .csr import check_labels, pad_columns
 from .data import Dataset
 from .decoding import Predictions, concatenate_predictions
+from .errors import DataError
 from .features import GivenFeatures, TextFeatures
 from .label_code import check_option
 from .linear import HEADS
@@ -32,6 +36,7 @@ ENCODERS: dict[str, Any] = {
 }
 ENCODER_CLASSES = {cls.__name__: cls for cls in (TextFeatures, GivenFeatures)}
 BATCH_SIZE = 512  # documents that one thread predicts at a time
+DEFAULT_K = 5  # labels predicted for a document
 
 
 class XMLCClassifier(BaseEstimator):
@@ -102,55 +107,73 @@ class XMLCClassifier(BaseEstimator):
         Raises: ValueError: an option or the data is not as above.
         """
         self._check_options()
-        X, Y, self.label_names_ = _documents_and_labels(X, Y)
+        X, Y, label_names = _documents_and_labels(X, Y)
         if _num_docs(X) != Y.shape[0]:
             raise ValueError(
                 f"X and Y must have a row for each document. Got {_num_docs(X)} and {Y.shape[0]}; align them."
             )
+        if Y.shape[1] > len(label_names):
+            raise ValueError(
+                f"Y must have {len(label_names)} columns, one for each of label_names. Got {Y.shape[1]}; "
+                "name all labels, or fit on the part train."
+            )
         if Y.nnz == 0:
             raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")
-        self.encoder_ = ENCODERS[self.encoder]() if isinstance(self.encoder, str) else clone(self.encoder)
-        self.label_counts_ = np.bincount(Y.indices, minlength=len(self.label_names_))
-        self.num_docs_ = Y.shape[0]
-        features = self.encoder_.fit_transform(X)
-        if isinstance(self.encoder_, GivenFeatures):
-            self.n_features_in_ = features.shape[1]
+        encoder = ENCODERS[self.encoder]() if isinstance(self.encoder, str) else clone(self.encoder)
+        features = encoder.fit_transform(X)
         self.head_ = self._build_head().fit(features, Y)
+        self.encoder_, self.label_names_, self.num_docs_ = encoder, label_names, Y.shape[0]
+        self.label_counts_ = np.bincount(Y.indices, minlength=len(label_names))
         return self
 
-    def predict(self, X: Any, k: int = 5) -> Predictions:
+    @property
+    def n_features_in_(self) -> int:
+        """The columns of X in training; there is none before fit, and with texts."""
+        return self.encoder_.num_features_
+
+    def predict(self, X: Any, k: int | None = None) -> Predictions:
         """Return the k best labels of each document, best first.
 
         Args:
-            X: texts, or rows with the columns of training.
-            k: 1 to num_labels.
+            X: texts, or rows with the columns of training, or a Dataset of either.
+            k: 1 to num_labels; None: DEFAULT_K, or all labels where there are fewer.
         Returns: labels int32 (num_docs, k), indices into label_names_, -1 pads; scores float32 (num_docs, k), margins:
             above 0 where the label's own classifier says yes.
         """
-        batches = list(self.predict_batches(iter([X]), k))
+        batches = list(self.predict_batches([_documents(X)], k))
         return batches[0] if len(batches) == 1 else concatenate_predictions(batches)
 
-    def predict_batches(self, batches: Iterable[Any], k: int = 5) -> Iterator[Predictions]:
-        """Yield predictions of document after document in batches, holding only a few in memory.
+    def predict_batches(self, batches: Iterable[Any], k: int | None = None) -> Iterator[Predictions]:
+        """Return an iterator over the predictions of document after document, holding a few batches in memory.
 
-        Args: batches: texts or rows, in pieces of any size, for example from `iter_documents`.
+        Args:
+            batches: texts or rows, in pieces of any size, for example from `iter_documents`; read as far as needed.
+            k: 1 to num_labels; None: DEFAULT_K, or all labels where there are fewer.
         """
         check_is_fitted(self, "head_")
-        if not 1 <= k <= len(self.label_names_):
+        k = min(DEFAULT_K, len(self.label_names_)) if k is None else k
+        if not (_is_whole(k, 1) and k <= len(self.label_names_)):
             raise ValueError(f"k must be 1 to {len(self.label_names_)}, the number of labels. Got {k}; choose another.")
-        pieces = chain.from_iterable(map(_in_pieces, batches))
-        threads = self._num_threads()
-        first = next(pieces, None)
-        if first is None:
-            return
-        second = next(pieces, None)
-        if second is None:  # the quick path of a single document: no threads
-            yield self._top_k(first, k)
-            return
-        jobs = (joblib.delayed(self._top_k)(piece, k) for piece in chain([first, second], pieces))
-        yield from joblib.Parallel(threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
+        return self._predict_pieces(chain.from_iterable(map(_in_pieces, batches)), k, self._num_threads())
 
-    def predict_names(self, X: Any, k: int = 5) -> list[list[str]]:
+    def _predict_pieces(self, pieces: Iterator[Any], k: int, threads: int) -> Iterator[Predictions]:
+        first = list(islice(pieces, 2))
+        if len(first) < 2:  # the quick path of a single document: no threads
+            yield from (self._top_k(piece, k) for piece in first)
+            return
+        pool = ThreadPoolExecutor(threads)
+        try:
+            started: deque[Future[Predictions]] = deque()
+            for piece in chain(first, pieces):
+                started.append(pool.submit(self._top_k, piece, k))
+                if len(started) == 2 * threads:
+                    yield started.popleft().result()
+            while started:
+                yield started.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def predict_names(self, X: Any, k: int | None = None) -> list[list[str]]:
         """Return the names of the k best labels of each document, best first."""
         return [[self.label_names_[label] for label in row if label >= 0] for row in self.predict(X, k).labels.tolist()]
 
@@ -158,8 +181,10 @@ class XMLCClassifier(BaseEstimator):
         """Return one metric of the predictions, a fraction; a true label that training never saw counts as missed."""
         check_is_fitted(self, "head_")
         X, Y, _ = _documents_and_labels(X, Y, known=self.label_names_)
-        k = min(int(metric.rpartition("@")[2] or 0), len(self.label_names_))
-        return evaluate(Y, self.predict(X, k), [metric])[metric]
+        cutoff = metric.rpartition("@")[2]
+        k, num_labels = int(cutoff) if cutoff.isdecimal() else 1, len(self.label_names_)  # evaluate refuses the others
+        labels = self.predict(X, min(max(k, 1), num_labels)).labels
+        return evaluate(Y, np.pad(labels, ((0, 0), (0, max(k - num_labels, 0))), constant_values=-1), [metric])[metric]
 
     def label_propensity(self, *, a: float = 0.55, b: float = 1.5, num_labels: int | None = None) -> np.ndarray:
         """Return the propensities of the training labels, and of more up to num_labels; see `metrics`."""
@@ -174,7 +199,7 @@ class XMLCClassifier(BaseEstimator):
         versions |= {"scipy": scipy.__version__, "scikit-learn": sklearn.__version__}
         state: dict[str, Any] = {
             "versions": versions,
-            "params": {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
+            "params": params,
             "encoder_class": type(self.encoder_).__name__,
             "head_name": self.head_.name,
             "label_names": self.label_names_,
@@ -190,41 +215,59 @@ class XMLCClassifier(BaseEstimator):
         """Return the model that `save` wrote; its arrays are mapped from disk. Raises DataError where it is damaged."""
         state = read_model(folder)
         parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}}
-        for name, value in state.items():
-            part, _, key = name.partition(".")
-            if key:
-                parts[part][key] = value
-        encoder = ENCODER_CLASSES[state["encoder_class"]].from_state(parts["encoder"])
-        params: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in state["params"].items()
-        }
-        params["encoder"] = params["encoder"] or encoder
-        model = cls(**params | {"threads": threads})
-        model.label_names_ = state["label_names"]
-        model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
-        model.encoder_ = encoder
-        model.head_ = HEADS[state["head_name"]].from_state(parts["head"])
-        if isinstance(encoder, GivenFeatures):
-            model.n_features_in_ = encoder.num_features_
+        try:
+            for name, value in state.items():
+                part, _, key = name.partition(".")
+                if key:
+                    parts[part][key] = value
+            encoder = ENCODER_CLASSES[state["encoder_class"]].from_state(parts["encoder"])
+            params: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in state["params"].items()
+            }
+            params["encoder"] = params["encoder"] or encoder
+            model = cls(**params | {"threads": threads})
+            model.head_ = HEADS[state["head_name"]].from_state(parts["head"])
+            model.encoder_, model.label_names_ = encoder, state["label_names"]
+            model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{folder} must hold all that a model has. Got {type(error).__name__}: {error}; fit the model again."
+            ) from None
         return model
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        takes_features = isinstance(self.encoder, GivenFeatures) or self.encoder == "given"
+        tags.input_tags.sparse = tags.input_tags.two_d_array = takes_features
+        tags.input_tags.string = not takes_features
+        return tags
 
     def _check_options(self) -> None:
         if isinstance(self.encoder, str):
             check_option("encoder", self.encoder, ENCODERS)
+        elif not isinstance(self.encoder, tuple(ENCODER_CLASSES.values())):
+            raise ValueError(
+                f"encoder must be one of {', '.join(ENCODERS)}, or a TextFeatures. Got {type(self.encoder).__name__}; "
+                'choose one of them, or pass features of your own with encoder="given".'
+            )
         check_option("head", self.head, HEADS)
         for name in ("C", "positive_weight", "prune", "eps", "cascade_scale"):
             value, is_weight = getattr(self, name), name in ("C", "positive_weight")
-            if not (isinstance(value, int | float) and 0 <= value < np.inf) or (is_weight and value == 0):
+            if not (isinstance(value, Real) and 0 <= float(value) < np.inf) or (is_weight and value == 0):
                 raise ValueError(
-                    f"{name} must be a number {'above' if is_weight else 'from'} 0. Got {value!r}; raise it."
+                    f"{name} must be a number {'above' if is_weight else 'from'} 0. Got {value!r}; choose another."
                 )
-        for name in ("passes", "train_beam"):
-            if not (isinstance(value := getattr(self, name), int) and value >= 1):
-                raise ValueError(f"{name} must be a whole number from 1. Got {value!r}; raise it.")
-        if self.beam not in ("auto", "all") and not (isinstance(self.beam, int) and self.beam >= 1):
+        for name, least in (("passes", 1), ("train_beam", 1), ("seed", 0)):
+            if not _is_whole(value := getattr(self, name), least):
+                raise ValueError(f"{name} must be a whole number from {least}. Got {value!r}; choose another.")
+        if self.beam not in ("auto", "all") and not _is_whole(self.beam, 1):
             raise ValueError(f'beam must be "auto", "all" or a whole number from 1. Got {self.beam!r}; choose one.')
-        if self.threads is not None and not (isinstance(self.threads, int) and self.threads >= 1):
-            raise ValueError(f"threads must be None or a whole number from 1. Got {self.threads!r}; choose one.")
+        sizes = self.head_sizes
+        if sizes is not None and not (np.ndim(sizes) == 1 and all(_is_whole(size, 1) for size in sizes)):
+            raise ValueError(
+                f"head_sizes must be None or whole numbers from 1. Got {sizes!r}; write for example (257, 16)."
+            )
+        self._num_threads()
 
     def _build_head(self) -> Any:
         options = SolverOptions(
@@ -235,13 +278,27 @@ class XMLCClassifier(BaseEstimator):
         return HEADS[self.head](options, **shared, **{name: getattr(self, name) for name in names})
 
     def _num_threads(self) -> int:
+        if self.threads is not None and not _is_whole(self.threads, 1):
+            raise ValueError(f"threads must be None or a whole number from 1. Got {self.threads!r}; choose one.")
         return joblib.cpu_count() if self.threads is None else self.threads
 
     def _top_k(self, piece: Any, k: int) -> Predictions:
         return self.head_.top_k(self.encoder_.transform(piece), k)
 
 
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
+
+
+def _documents(X: Any) -> Any:
+    return (X.texts if X.X is None else X.X) if isinstance(X, Dataset) else X
+
+
 def _num_docs(X: Any) -> int:
+    if isinstance(X, str | bytes) or not (issparse(X) or np.ndim(X) if hasattr(X, "ndim") else hasattr(X, "__len__")):
+        raise ValueError(
+            f"X must be a list of texts, or a matrix. Got {type(X).__name__}; put one text in a list: [text]."
+        )
     return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
@@ -262,16 +319,21 @@ def _documents_and_labels(X: Any, Y: Any, *, known: list[str] | None = None) -> 
                 f"X must have the label names of the model. Got a Dataset with {X.num_labels} others; "
                 "read it with load_part(source, part, model.label_names_)."
             )
-        return (X.texts if X.X is None else X.X), X.Y, X.label_names
+        return _documents(X), X.Y, X.label_names
     if Y is None:
         raise ValueError("Y must be given with texts or features. Got None; pass the labels, or a Dataset as X.")
-    if issparse(Y) or (isinstance(Y, np.ndarray) and Y.ndim == 2):
+    if issparse(Y) or getattr(Y, "ndim", 1) == 2:
         labels = check_labels(Y, "Y")
         if known is not None:
             return X, pad_columns(labels, num_columns=len(known)), known
         return X, labels, [str(label) for label in range(labels.shape[1])]
-    rows = [[row] if isinstance(row, str) or not isinstance(row, Iterable) else list(row) for row in Y]
-    names = [[str(name) for name in dict.fromkeys(row)] for row in rows]
+    if isinstance(Y, str) or not isinstance(Y, Iterable) or getattr(Y, "ndim", 1) != 1:
+        raise ValueError(
+            f"Y must be one list of label names a document, one name a document, or a matrix. Got {type(Y).__name__}"
+            f"{f' of shape {Y.shape}' if hasattr(Y, 'shape') else ''}; write for example [['a', 'b'], ['a']]."
+        )
+    rows = [[row] if isinstance(row, str) or not isinstance(row, Iterable) else row for row in Y]
+    names = [list(dict.fromkeys(map(str, row))) for row in rows]
     ids = {name: label for label, name in enumerate(known or sorted({name for row in names for name in row}))}
     num_known = len(ids)
     for name in chain.from_iterable(names):

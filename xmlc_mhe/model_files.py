@@ -7,28 +7,33 @@
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from .errors import DataError
 
 FORMAT = "xmlc-mhe model 1"
 CONFIG, ARRAYS = "config.json", "arrays.safetensors"
+DTYPES = {"BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
+DTYPES |= {f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)}
 
 
 def check_new_model(folder: str | Path, *, overwrite: bool = False) -> None:
     """Raise DataError unless a model may be written to the folder; to be asked before hours of work, too."""
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if folder.exists() and not (overwrite and (folder / CONFIG).is_file()):
         got, mend = ("something else", "give another name")
         if (folder / CONFIG).is_file():
             got, mend = "a model", "give another name, or overwrite it: overwrite=True, --overwrite"
         raise DataError(f"{folder} must not exist yet, or be a model to overwrite. Got {got}; {mend}.")
+    parent = next(parent for parent in folder.parents if parent.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise DataError(f"{folder} must be a place to write to. Got {parent}, which is not; choose another.")
 
 
 def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -37,39 +42,41 @@ def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = 
     Raises: DataError: the folder exists and is not an earlier model to overwrite; the parent cannot be written.
     """
     check_new_model(folder, overwrite=overwrite)
-    folder = Path(folder)
-    scratch: Path | None = None
+    target = Path(folder).resolve()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        _write_files(scratch, state)
-        scratch.chmod(0o777 & ~_umask())
-        if folder.exists():
-            old = scratch.with_name(scratch.name + "-old")
-            folder.rename(old)
-            scratch.rename(folder)
-            shutil.rmtree(old)
-        else:
-            scratch.rename(folder)
-    except OSError as error:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+            written, earlier = Path(scratch, "written"), Path(scratch, "earlier")
+            written.mkdir()  # unlike the scratch folder, others may read it
+            _write_files(written, state)
+            try:
+                if target.exists():
+                    target.rename(earlier)
+                written.rename(target)
+            except BaseException:
+                if earlier.exists():
+                    earlier.rename(target)
+                raise
+    except (OSError, SafetensorError) as error:  # the latter where the disk is full, too
         raise DataError(f"{folder} must be a place to write to. Got: {error}; choose another.") from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_files(folder: Path, state: dict[str, Any]) -> None:
-    arrays = {name: np.ascontiguousarray(value) for name, value in state.items() if isinstance(value, np.ndarray)}
+    arrays = {name: np.asarray(value, order="C") for name, value in state.items() if isinstance(value, np.ndarray)}
+    word_lists = {name: value for name, value in state.items() if _is_word_list(value)}
+    values = {name: value for name, value in state.items() if name not in arrays and name not in word_lists}
+    for name, words in word_lists.items():
+        _write_json(folder / f"{name}.json", words, indent=0)
     save_file(arrays, folder / ARRAYS)
-    values = {}
-    for name, value in state.items():
-        if _is_word_list(value):
-            (folder / f"{name}.json").write_text(json.dumps(value, ensure_ascii=False, indent=0), encoding="utf-8")
-        elif name not in arrays:
-            values[name] = value
     checksums = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
-    config = {"format": FORMAT, **values, "sha256": checksums}
-    (folder / CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    _write_json(folder / CONFIG, {"format": FORMAT, **values, "sha256": checksums}, indent=1)
+    (folder / ARRAYS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
+
+
+def _write_json(path: Path, value: Any, *, indent: int) -> None:
+    """Write JSON values and numpy's; a lone surrogate, which UTF-8 has not, becomes JSON's escape for it."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=lambda value: value.tolist())
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_model(folder: str | Path) -> dict[str, Any]:
@@ -81,27 +88,29 @@ def read_model(folder: str | Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise DataError(f"{folder} must be a model folder. Got no such folder; check the path, or fit a model first.")
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        found = config.pop("format")
-        checksums = config.pop("sha256")
+        state: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        found, checksums = state.pop("format"), dict(state.pop("sha256"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         raise DataError(
             f"{folder} must be a model folder. Got one without a readable {CONFIG}; give the folder that fit wrote."
         ) from None
     if found != FORMAT:
         raise DataError(f'{folder / CONFIG}: format must be "{FORMAT}". Got "{found}"; fit the model again.')
-    state: dict[str, Any] = config
     for name, expected in checksums.items():
-        path = folder / Path(name).name
+        if name != Path(name).name:
+            raise DataError(f'{folder / CONFIG}: a file must lie in the folder. Got "{name}"; fit the model again.')
+        path = folder / name
         if not path.is_file() or _checksum(path) != expected:
             raise DataError(
                 f"{path} must be as it was saved. Got {'a changed file' if path.is_file() else 'no such file'}; "
                 "copy the whole folder again, or fit again."
             )
-        if path.name == ARRAYS:
-            state |= _map_arrays(path)
-        else:
-            state[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            state |= _map_arrays(path) if name == ARRAYS else {path.stem: json.loads(path.read_text(encoding="utf-8"))}
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+            raise DataError(
+                f"{path} must be as it was saved. Got {type(error).__name__}: {error}; fit again."
+            ) from None
     return state
 
 
@@ -116,9 +125,8 @@ def _map_arrays(path: Path) -> dict[str, np.ndarray]:
         header_bytes = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(header_bytes))
     data = np.memmap(path, mode="r", dtype=np.uint8)[8 + header_bytes :]
-    dtypes = {"U8": "u1", "U16": "<u2", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
     return {
-        name: data[slice(*entry["data_offsets"])].view(dtypes[entry["dtype"]]).reshape(entry["shape"]).view(np.ndarray)
+        name: data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]]).reshape(entry["shape"]).view(np.ndarray)
         for name, entry in header.items()
         if name != "__metadata__"
     }
@@ -134,9 +142,3 @@ def _checksum(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -175,3 +175,9 @@ def test_default_head_sizes_name_every_label_and_descend_where_labels_are_many(n
 )
 def test_two_heads_have_the_lengths_that_results_were_recorded_with(num_labels, head_sizes):
     assert default_head_sizes(num_labels) == head_sizes
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1], [0, 1, 3]])
+def test_an_order_that_is_no_order_is_refused(order):
+    with pytest.raises(ValueError, match=r"order must name each of 3 labels once\. Got another order; fit again\."):
+        LabelCode(np.array(order, np.int32), (2, 2))

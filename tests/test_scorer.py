@@ -3,6 +3,7 @@ import pytest
 import scipy.sparse as sp
 from reference import reference_top_k
 
+from xmlc_mhe.errors import DataError
 from xmlc_mhe.linear.scorer import InvertedIndex
 from xmlc_mhe.linear.solver import BIAS
 
@@ -184,3 +185,24 @@ def test_documents_may_have_pointers_of_either_type(rng, dtype):
     groups = np.tile(np.array([2, 0], np.int32), (X.shape[0], 1))
     check(index_of(W).top_k(X, 5), X, W, 5, [range(11)] * X.shape[0])
     check(index_of(W).top_k_of_groups(X, groups, 4, 5), X, W, 5, [[0, 1, 2, 3, 8, 9, 10]] * X.shape[0])
+
+
+# --- files that were made to harm -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("indptr", [0, 1, 5], r"head_1 must be an index of weights\. Got arrays that do not fit together; "),
+        ("indptr", [0, 3, 2], r"head_1 must be an index of weights\. "),
+        ("codes", [1], r"head_1 must be an index of weights\. "),
+        ("levels", [1.0], r"head_1 must be an index of weights\. "),
+        ("labels", [0, 7], r"head_1 must have labels from 0 to 2\. Got others; fit again\."),
+    ],
+)
+def test_a_state_whose_arrays_would_be_read_out_of_bounds_is_refused(name, value, message):
+    index = index_of(np.array([[1, 0, 0], [0, 2, 0]], np.float32))
+    state = index.state("head_1")
+    state["head_1." + name] = np.array(value, state["head_1." + name].dtype)
+    with pytest.raises(DataError, match=message):
+        InvertedIndex.from_state(state, "head_1", num_labels=3)

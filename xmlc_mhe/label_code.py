@@ -44,6 +44,8 @@ class LabelCode:
     position: np.ndarray = field(init=False)  # int32 (num_labels,), label -> code
 
     def __post_init__(self) -> None:
+        if not np.array_equal(np.sort(self.order), np.arange(self.num_labels)):
+            raise ValueError(f"order must name each of {self.num_labels} labels once. Got another order; fit again.")
         if any(size < 1 for size in self.head_sizes) or math.prod(self.head_sizes) < self.num_labels:
             raise ValueError(
                 f"head_sizes must be at least 1 each and multiply to at least num_labels={self.num_labels}. "

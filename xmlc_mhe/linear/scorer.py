@@ -8,6 +8,7 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from ..decoding import Predictions, empty_predictions, keep_best
+from ..errors import DataError
 from .solver import BIAS
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
@@ -43,9 +44,9 @@ class InvertedIndex:
         for features, _, _ in groups:
             np.cumsum(np.bincount(features, minlength=num_features), out=(step := np.zeros_like(indptr))[1:])
             indptr += step
-        sizes = [np.abs(weights) for _, _, weights in groups if len(weights)]
-        largest = max((float(size.max()) for size in sizes), default=1.0)
-        smallest = max(min((float(size.min()) for size in sizes), default=1.0), largest / LARGEST_RATIO)
+        extremes = [(np.abs(weights).min(), np.abs(weights).max()) for _, _, weights in groups if len(weights)]
+        largest = max((float(most) for _, most in extremes), default=1.0)
+        smallest = max(min((float(least) for least, _ in extremes), default=1.0), largest / LARGEST_RATIO)
         code_of_half, levels = _byte_codes(smallest, largest)
         labels, codes = np.empty(indptr[-1], label_dtype(num_labels)), np.empty(indptr[-1], np.uint8)
         place = indptr[:-1].copy()
@@ -61,8 +62,14 @@ class InvertedIndex:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], prefix: str, *, num_labels: int) -> "InvertedIndex":
-        """Return the index whose `state` this is."""
-        return cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS}, num_labels=num_labels)
+        """Return the index whose `state` this is. Raises DataError where its arrays do not fit together."""
+        index = cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS}, num_labels=num_labels)
+        ends_fit = index.indptr[0] == 0 and index.indptr[-1] == len(index.labels) == len(index.codes)
+        if not (ends_fit and (np.diff(index.indptr) >= 0).all() and len(index.levels) == 2 * NUM_LEVELS):
+            raise DataError(f"{prefix} must be an index of weights. Got arrays that do not fit together; fit again.")
+        if len(index.labels) and not 0 <= index.labels.min() <= index.labels.max() < num_labels:
+            raise DataError(f"{prefix} must have labels from 0 to {num_labels - 1}. Got others; fit again.")
+        return index
 
     @property
     def num_features(self) -> int:

@@ -78,7 +78,7 @@ class XMLCClassifier(BaseEstimator):
         cascade_scale: float = 0.0,
         passes: int = 8,
         eps: float = 0.01,
-        prune: float = 0.05,
+        prune: float = 0.07,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:

@@ -70,7 +70,7 @@ def compare(source: Path, args: argparse.Namespace) -> dict[str, dict[str, float
     print("     fit s  ms a doc  peak MiB  model MB")
     rows = measure(train, test, TextFeatures(), systems, args)
     if source.name in PAIRS:
-        rows |= measure(train, test, TextFeatures(ngram_range=(1, 2), min_df=5), {"mhc, word pairs": options}, args)
+        rows |= measure(train, test, TextFeatures(ngram_range=(1, 2), min_df=5), {"mhc, word pairs": options | {"prune": 0.05}}, args)
     return rows
 
 

@@ -27,7 +27,7 @@ class SolverOptions:
     positive_weight: float = 1.0
     passes: int = 8
     eps: float = 0.01
-    prune: float = 0.05
+    prune: float = 0.07
 
 
 def fit_head(

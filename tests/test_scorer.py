@@ -15,11 +15,15 @@ def whole_numbers(rng, shape, *, density):
     return (rng.integers(-2, 3, shape) * (rng.random(shape) < density)).astype(np.float32)
 
 
+def fixed_bias(num_labels):
+    return np.full(num_labels, BIAS, np.float32)
+
+
 def index_of(W):
     """The index of dense weights (num_features, num_labels), whose entries are offered label by label."""
     labels, features = np.nonzero(W.T)
     return InvertedIndex.from_entries(
-        [(features, labels, W[features, labels])], num_features=W.shape[0], num_labels=W.shape[1]
+        [(features, labels, W[features, labels])], num_features=W.shape[0], bias=fixed_bias(W.shape[1])
     )
 
 
@@ -57,10 +61,20 @@ def test_entries_are_sorted_by_feature_with_ascending_labels(rng):
 def test_labels_take_two_bytes_where_those_can_name_every_label(num_labels, dtype):
     one = np.array([0])
     index = InvertedIndex.from_entries(
-        [(one, np.array([num_labels - 1]), np.ones(1, np.float32))], num_features=1, num_labels=num_labels
+        [(one, np.array([num_labels - 1]), np.ones(1, np.float32))], num_features=1, bias=fixed_bias(num_labels)
     )
     assert index.labels.dtype == dtype
     assert index.labels.tolist() == [num_labels - 1]
+
+
+def test_scores_begin_at_the_bias_of_each_label(rng):
+    X, W, bias = documents(rng, 6, 8), whole_numbers(rng, (8, 20), density=0.5), rng.random(20).astype(np.float32)
+    labels, features = np.nonzero(W.T)
+    index = InvertedIndex.from_entries([(features, labels, W[features, labels])], num_features=8, bias=bias)
+    scores = X.toarray() @ W + bias
+    best = np.argsort(-scores, axis=1, kind="stable")
+    np.testing.assert_array_equal(index.top_k(X, 20).labels, best)
+    np.testing.assert_array_equal(index.top_k_of_groups(X, np.tile(np.int32([1, 0, 2]), (7, 1)), 7, 20).labels, best)
 
 
 def test_an_index_comes_back_from_its_state(rng):
@@ -97,7 +111,9 @@ def test_the_best_of_all_labels_agree_with_a_dense_product(rng):
 def test_a_stored_weight_keeps_its_sign_and_its_size_to_three_percent(rng, ratio, largest):
     sizes = largest * np.concatenate([[1.0, 1 / ratio], ratio ** -rng.random(400)])
     weights = (sizes * rng.choice([-1, 1], len(sizes))).astype(np.float32)
-    index = InvertedIndex.from_entries([(np.arange(402), np.zeros(402, int), weights)], num_features=402, num_labels=1)
+    index = InvertedIndex.from_entries(
+        [(np.arange(402), np.zeros(402, int), weights)], num_features=402, bias=fixed_bias(1)
+    )
     stored = index.levels[index.codes]
     np.testing.assert_allclose(stored, weights, rtol=0.03)
     order = np.argsort(weights, kind="stable")
@@ -106,13 +122,13 @@ def test_a_stored_weight_keeps_its_sign_and_its_size_to_three_percent(rng, ratio
 
 def test_weights_too_small_to_store_become_the_smallest_that_is():
     weights = np.array([1.0, 1e-6, -1e-6], np.float32)
-    index = InvertedIndex.from_entries([(np.arange(3), np.zeros(3, int), weights)], num_features=3, num_labels=1)
+    index = InvertedIndex.from_entries([(np.arange(3), np.zeros(3, int), weights)], num_features=3, bias=fixed_bias(1))
     assert index.levels[index.codes].tolist() == pytest.approx([1.0, 1e-3, -1e-3])
 
 
 def test_a_head_without_weights_scores_every_label_by_the_bias(rng):
     none = np.array([], np.int64)
-    index = InvertedIndex.from_entries([(none, none, np.array([], np.float32))], num_features=8, num_labels=3)
+    index = InvertedIndex.from_entries([(none, none, np.array([], np.float32))], num_features=8, bias=fixed_bias(3))
     labels, scores = index.top_k(documents(rng, 2, 8), 3)
     assert labels.tolist() == [[0, 1, 2]] * 3
     assert scores.tolist() == [[BIAS] * 3] * 3
@@ -161,7 +177,7 @@ def test_labels_beyond_two_bytes_are_found_among_all_and_in_groups(rng):
     X, few = documents(rng, 6, 8), whole_numbers(rng, (8, 40), density=0.5)
     labels, features = np.nonzero(few.T)
     index = InvertedIndex.from_entries(
-        [(features, labels + MANY - 40, few[features, labels])], num_features=8, num_labels=MANY
+        [(features, labels + MANY - 40, few[features, labels])], num_features=8, bias=fixed_bias(MANY)
     )
     W = np.zeros((8, MANY), np.float32)
     W[:, -40:] = few

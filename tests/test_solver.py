@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,7 +13,7 @@ from xmlc_mhe.linear.solver import BIAS, LEAST_CHANGE, solve_block
 from xmlc_mhe.linear.training import SolverOptions, _gather_rows, fit_head
 
 WEIGHTINGS = [(0.1, 1.0), (0.5, 1.0), (2.0, 1.0), (0.5, 3.0)]  # C and positive_weight
-EXACT = SolverOptions(C=0.5, passes=500, eps=0.0, prune=0.0)
+EXACT = SolverOptions(C=0.5, bias_feature=0.0, passes=500, eps=0.0, prune=0.0)
 
 
 def documents(rng, num_docs, num_features, *, density=0.3):
@@ -24,12 +26,25 @@ def truth(rng, num_docs, num_labels, *, density=0.2):
     return sp.csr_array(rng.random((num_docs, num_labels)) < density, dtype=np.float32)
 
 
-def solve(X, Y, *, C=0.5, positive_weight=1.0, passes=500, eps=LEAST_CHANGE, seed=0):
+def solve(X, Y, *, C=0.5, positive_weight=1.0, bias_feature=0.0, bias=None, passes=500, eps=LEAST_CHANGE, seed=0):
     """The weights (num_features, LANES) of the labels Y, dense bool (num_docs, up to LANES), and the visits."""
     W = aligned_zeros(X.shape[1])
+    bias = np.full(LANES, BIAS, np.float32) if bias is None else bias
     positive = (Y @ (1 << np.arange(Y.shape[1]))).astype(np.uint16)
     visits = solve_block(
-        W, X.indptr[:-1], X.indptr[1:], X.indices, X.data, positive, C, positive_weight, passes, eps, seed
+        W,
+        bias,
+        X.indptr[:-1],
+        X.indptr[1:],
+        X.indices,
+        X.data,
+        positive,
+        C,
+        positive_weight,
+        bias_feature,
+        passes,
+        eps,
+        seed,
     )
     return W, visits
 
@@ -42,8 +57,8 @@ class DenseWeights:
     """Stands in for the index, which rounds the weights."""
 
     @staticmethod
-    def from_entries(groups, *, num_features, num_labels):
-        W = np.zeros((num_features, num_labels), np.float32)
+    def from_entries(groups, *, num_features, bias):
+        W = np.zeros((num_features, len(bias)), np.float32)
         for features, labels, weights in groups:
             np.add.at(W, (features, labels), weights)
         return W
@@ -88,6 +103,18 @@ def test_the_weights_agree_with_plain_loops(rng, C, positive_weight):
             X.toarray().tolist(), signs(Y[:, label]), C, BIAS, 300, positive_weight=positive_weight
         )
         np.testing.assert_allclose(W[:, label], expected, atol=0.01)
+
+
+def test_the_bias_is_learnt_as_the_weight_of_a_feature_of_all_documents(rng):
+    X, Y = documents(rng, 40, 12), truth(rng, 40, 3).toarray() > 0
+    wide = sp.csr_array(sp.hstack([X, np.full((40, 1), 0.7, np.float32)]))
+    bias = np.full(LANES, BIAS, np.float32)
+    W, _ = solve(X, Y, bias_feature=0.7, bias=bias)
+    for label in range(3):
+        expected = reference_dual_coordinate_descent(wide.toarray().tolist(), signs(Y[:, label]), 0.5, BIAS, 300)
+        np.testing.assert_allclose(W[:, label], expected[:-1], atol=0.01)
+        np.testing.assert_allclose(bias[label], BIAS + 0.7 * expected[-1], atol=0.01)
+        assert abs(bias[label] - BIAS) > 0.05
 
 
 @pytest.mark.parametrize(("C", "positive_weight"), WEIGHTINGS)
@@ -246,7 +273,7 @@ def test_a_group_without_documents_has_no_weights(rng):
 def test_weights_up_to_prune_are_dropped_and_the_others_kept(rng, fit_dense):
     X, Y = documents(rng, 60, 25), truth(rng, 60, 20)
     everything = fit_dense(X, Y)
-    pruned = fit_dense(X, Y, options=SolverOptions(C=0.5, passes=500, eps=0.0, prune=0.2))
+    pruned = fit_dense(X, Y, options=replace(EXACT, prune=0.2))
     np.testing.assert_array_equal(pruned, np.where(np.abs(everything) > 0.2, everything, 0))
     assert 0 < (pruned != 0).sum() < (everything != 0).sum()
 

@@ -116,6 +116,7 @@ def _add_fit(commands: Any) -> None:
     solver.add_argument(
         "--positive-weight", type=float, default=default["positive_weight"], help="(default: %(default)s)"
     )
+    solver.add_argument("--bias-feature", type=float, default=default["bias_feature"], help="(default: %(default)s)")
     solver.add_argument(
         "--train-beam", type=int, default=default["train_beam"], metavar="K", help="(default: %(default)s)"
     )

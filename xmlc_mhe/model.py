@@ -51,6 +51,7 @@ class XMLCClassifier(BaseEstimator):
         C: weight of the loss against the size of the weights, > 0; lower where documents are few or short.
         positive_weight: weight of the loss of a label's positives over that of its negatives, > 0; higher favours tail
             labels.
+        bias_feature: value of a feature that every document has, whose weight is the bias that a label learns; 0: none.
         train_beam: mhc: groups that each document is trained on beside its true ones.
         beam: mhc: groups searched for a document at prediction, "all", or "auto" for the quicker of all and 20.
         cascade_scale: mhc: above 0, group scores become features of the later heads, times this; try 0.3 to 0.6 where
@@ -73,6 +74,7 @@ class XMLCClassifier(BaseEstimator):
         label_order: str = "frequency",
         C: float = 0.5,
         positive_weight: float = 1.0,
+        bias_feature: float = 0.3,
         train_beam: int = 30,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
@@ -88,6 +90,7 @@ class XMLCClassifier(BaseEstimator):
         self.label_order = label_order
         self.C = C
         self.positive_weight = positive_weight
+        self.bias_feature = bias_feature
         self.train_beam = train_beam
         self.beam = beam
         self.cascade_scale = cascade_scale
@@ -251,7 +254,7 @@ class XMLCClassifier(BaseEstimator):
                 'choose one of them, or pass features of your own with encoder="given".'
             )
         check_option("head", self.head, HEADS)
-        for name in ("C", "positive_weight", "prune", "eps", "cascade_scale"):
+        for name in ("C", "positive_weight", "bias_feature", "prune", "eps", "cascade_scale"):
             value, is_weight = getattr(self, name), name in ("C", "positive_weight")
             if not (isinstance(value, Real) and 0 <= float(value) < np.inf) or (is_weight and value == 0):
                 raise ValueError(
@@ -271,7 +274,12 @@ class XMLCClassifier(BaseEstimator):
 
     def _build_head(self) -> Any:
         options = SolverOptions(
-            C=self.C, positive_weight=self.positive_weight, passes=self.passes, eps=self.eps, prune=self.prune
+            C=self.C,
+            positive_weight=self.positive_weight,
+            bias_feature=self.bias_feature,
+            passes=self.passes,
+            eps=self.eps,
+            prune=self.prune,
         )
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()

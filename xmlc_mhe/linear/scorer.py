@@ -9,10 +9,9 @@ from scipy.sparse import csr_array
 
 from ..decoding import Predictions, empty_predictions, keep_best
 from ..errors import DataError
-from .solver import BIAS
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
-_ARRAYS = ("indptr", "labels", "codes", "levels")
+_ARRAYS = ("indptr", "labels", "codes", "levels", "bias")
 NUM_LEVELS = 128  # magnitudes of a weight; with the sign they fill a byte
 LARGEST_RATIO = 1000.0  # of the largest magnitude to the smallest
 
@@ -25,17 +24,17 @@ class InvertedIndex:
     which moved P@1,3,5 by at most 0.06 points on the dev parts of eurlex57k and llms4subjects-en.
 
     indptr: int64 (num_features + 1,). labels: uint16 or int32 (nnz,), ascending within a feature. codes: uint8 (nnz,).
-    levels: float32 (256,), the weight of each code. num_labels: of the head.
+    levels: float32 (256,), the weight of each code. bias: float32 (num_labels,).
     """
 
     indptr: np.ndarray
     labels: np.ndarray
     codes: np.ndarray
     levels: np.ndarray
-    num_labels: int
+    bias: np.ndarray
 
     @classmethod
-    def from_entries(cls, groups: list[Entries], *, num_features: int, num_labels: int) -> "InvertedIndex":
+    def from_entries(cls, groups: list[Entries], *, num_features: int, bias: np.ndarray) -> "InvertedIndex":
         """Sort the entries of groups of labels by feature; for each feature, labels ascend through the groups.
 
         The list is emptied on the way, so that memory holds the entries once.
@@ -48,13 +47,13 @@ class InvertedIndex:
         largest = max((float(most) for _, most in extremes), default=1.0)
         smallest = max(min((float(least) for least, _ in extremes), default=1.0), largest / LARGEST_RATIO)
         code_of_half, levels = _byte_codes(smallest, largest)
-        labels, codes = np.empty(indptr[-1], label_dtype(num_labels)), np.empty(indptr[-1], np.uint8)
+        labels, codes = np.empty(indptr[-1], label_dtype(len(bias))), np.empty(indptr[-1], np.uint8)
         place = indptr[:-1].copy()
         while groups:
             features, group_labels, weights = groups.pop(0)
             halves = weights.astype(np.float16, copy=False).view(np.uint16)
             _fill(features, group_labels, code_of_half[halves], place, labels, codes)
-        return cls(indptr, labels, codes, levels, num_labels)
+        return cls(indptr, labels, codes, levels, bias)
 
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the arrays that `from_state` needs, their names beginning with the prefix."""
@@ -63,22 +62,31 @@ class InvertedIndex:
     @classmethod
     def from_state(cls, state: dict[str, Any], prefix: str, *, num_labels: int) -> "InvertedIndex":
         """Return the index whose `state` this is. Raises DataError where its arrays do not fit together."""
-        index = cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS}, num_labels=num_labels)
+        index = cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS})
         ends_fit = index.indptr[0] == 0 and index.indptr[-1] == len(index.labels) == len(index.codes)
-        if not (ends_fit and (np.diff(index.indptr) >= 0).all() and len(index.levels) == 2 * NUM_LEVELS):
+        if not (
+            ends_fit
+            and (np.diff(index.indptr) >= 0).all()
+            and len(index.levels) == 2 * NUM_LEVELS
+            and len(index.bias) == num_labels
+        ):
             raise DataError(f"{prefix} must be an index of weights. Got arrays that do not fit together; fit again.")
         if len(index.labels) and not 0 <= index.labels.min() <= index.labels.max() < num_labels:
             raise DataError(f"{prefix} must have labels from 0 to {num_labels - 1}. Got others; fit again.")
         return index
 
     @property
+    def num_labels(self) -> int:
+        return len(self.bias)
+
+    @property
     def num_features(self) -> int:
         return len(self.indptr) - 1
 
     def top_k(self, X: csr_array, k: int) -> Predictions:
-        """Return the k best of all labels for each row of X (num_docs, num_features), by margin w.x + BIAS."""
+        """Return the k best of all labels for each row of X (num_docs, num_features), by margin w.x + b."""
         best = empty_predictions(X.shape[0], k)
-        _top_k(self.indptr, self.labels, self.codes, self.levels, self.num_labels, X.indptr, X.indices, X.data, *best)
+        _top_k(self.indptr, self.labels, self.codes, self.levels, self.bias, X.indptr, X.indices, X.data, *best)
         return best
 
     def top_k_of_groups(self, X: csr_array, groups: np.ndarray, width: int, k: int) -> Predictions:
@@ -90,7 +98,7 @@ class InvertedIndex:
             self.labels,
             self.codes,
             self.levels,
-            self.num_labels,
+            self.bias,
             X.indptr,
             X.indices,
             X.data,
@@ -143,16 +151,16 @@ def _top_k(
     labels: np.ndarray,
     codes: np.ndarray,
     levels: np.ndarray,
-    num_labels: int,
+    bias: np.ndarray,
     X_indptr: np.ndarray,
     X_indices: np.ndarray,
     X_values: np.ndarray,
     best_labels: np.ndarray,
     best_scores: np.ndarray,
 ) -> None:
-    scores = np.empty(num_labels, np.float32)  # (C,)
+    scores = np.empty(len(bias), np.float32)  # (C,)
     for doc in range(len(best_labels)):
-        scores[:] = np.float32(BIAS)
+        scores[:] = bias
         for entry in range(X_indptr[doc], X_indptr[doc + 1]):
             value, feature = X_values[entry], X_indices[entry]
             for place in range(indptr[feature], indptr[feature + 1]):
@@ -178,7 +186,7 @@ def _top_k_of_groups(
     labels: np.ndarray,
     codes: np.ndarray,
     levels: np.ndarray,
-    num_labels: int,
+    bias: np.ndarray,
     X_indptr: np.ndarray,
     X_indices: np.ndarray,
     X_values: np.ndarray,
@@ -190,7 +198,10 @@ def _top_k_of_groups(
     num_groups = groups.shape[1]
     scores = np.empty((num_groups, width), np.float32)  # (K, m)
     for doc in range(len(best_labels)):
-        scores[:] = np.float32(BIAS)
+        for slot in range(num_groups):
+            first = groups[doc, slot] * width
+            if first >= 0:
+                scores[slot, : len(bias) - first] = bias[first : first + width]
         for entry in range(X_indptr[doc], X_indptr[doc + 1]):
             value, feature = X_values[entry], X_indices[entry]
             place, stop = indptr[feature], indptr[feature + 1]
@@ -207,4 +218,4 @@ def _top_k_of_groups(
         for slot in range(num_groups):
             first = groups[doc, slot] * width
             if first >= 0:
-                keep_best(scores[slot, : num_labels - first], first, best_labels[doc], best_scores[doc])
+                keep_best(scores[slot, : len(bias) - first], first, best_labels[doc], best_scores[doc])

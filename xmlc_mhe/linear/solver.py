@@ -1,10 +1,12 @@
 """Dual coordinate descent for L2-regularised squared-hinge classifiers, LANES labels at a time.
 
 Each label's problem is min_w |w|^2 / 2 + sum_i C_i max(0, 1 - y_i (w.x_i + b))^2 with y_i = +1 or -1, C_i = C for
-negatives and positive_weight * C for positives, and the bias fixed at b = BIAS. Its dual has one alpha_i >= 0 for each
-document; a visit to document i sets, with d = 1 / (2 C_i),
+negatives and positive_weight * C for positives, and b = BIAS + v c: v is one more weight, of a feature that every
+document has with the value c = bias_feature. The dual has one alpha_i >= 0 for each document; a visit to document i
+sets, with d = 1 / (2 C_i),
 
-    G = y_i (w.x_i + b) - 1 + d alpha_i,  alpha_i <- max(alpha_i - G / (|x_i|^2 + d), 0),  w += (its change) y_i x_i.
+    G = y_i (w.x_i + b) - 1 + d alpha_i,  alpha_i <- max(alpha_i - G / (|x_i|^2 + c^2 + d), 0),
+    w += (change of alpha_i) y_i x_i,  b += (change of alpha_i) y_i c^2.
 
 The labels of a block share their documents, so a document's features are read once for LANES labels.
 Source: Hsieh et al., A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008, algorithm 1.
@@ -15,13 +17,14 @@ from numba import njit
 
 from .simd import LANES, row_add, row_dot
 
-BIAS = -1.0  # a negative that shares no feature with the positives has zero loss; as accurate as a learned bias
+BIAS = -1.0  # where the bias starts: a negative that shares no feature with the positives has zero loss
 LEAST_CHANGE = 1e-3  # a visit that moves every alpha less than this is not worth writing to the weights
 
 
 @njit(nogil=True, cache=True)
 def solve_block(
     W: np.ndarray,
+    bias: np.ndarray,
     starts: np.ndarray,
     stops: np.ndarray,
     indices: np.ndarray,
@@ -29,6 +32,7 @@ def solve_block(
     positive: np.ndarray,
     C: float,
     positive_weight: float,
+    bias_feature: float,
     passes: int,
     eps: float,
     seed: int,
@@ -41,20 +45,23 @@ def solve_block(
 
     Args:
         W: float32 (num_features, LANES) from `aligned_zeros`; holds the weights on return.
+        bias: float32 (LANES,), BIAS at first; holds b on return.
         starts, stops: int (num_docs,); a document is the entries from start to stop of indices and values.
         indices, values: int32 and float32 (nnz,), the features and their values.
         positive: uint16 (num_docs,); bit l is set where the document has the label of lane l.
         C, positive_weight: weight of the loss of negatives, and that of positives over it, > 0.
+        bias_feature: value c of the feature that every document has; 0 keeps the bias as it is.
         passes: most passes over the documents.
         eps: a pass over all documents that changes no alpha by more than this, or than LEAST_CHANGE, is the last.
         seed: of the random order of the documents.
     """
     num_docs = len(positive)
+    bias_square = np.float32(bias_feature * bias_feature)
     zero, one = np.float32(0), np.float32(1)
     diagonals = np.array([0.5 / C, 0.5 / (C * positive_weight)], np.float32)  # of negatives, of positives
     inverses = np.empty((num_docs, 2), np.float32)
     for doc in range(num_docs):
-        square = zero
+        square = bias_square
         for entry in range(starts[doc], stops[doc]):
             square += values[entry] * values[entry]
         inverses[doc] = one / (square + diagonals)
@@ -82,7 +89,7 @@ def solve_block(
                 is_positive = (signs >> lane) & 1
                 sign = one if is_positive else -one
                 old = alpha[doc, lane]
-                gradient = sign * (dots[lane] + np.float32(BIAS)) - one + diagonals[is_positive] * old
+                gradient = sign * (dots[lane] + bias[lane]) - one + diagonals[is_positive] * old
                 new = max(old - gradient * inverses[doc, is_positive], zero)
                 steps[lane] = sign * (new - old)
                 change = max(change, abs(new - old))
@@ -91,6 +98,7 @@ def solve_block(
                 for lane in range(LANES):
                     sign = one if (signs >> lane) & 1 else -one
                     alpha[doc, lane] += sign * steps[lane]
+                    bias[lane] += bias_square * steps[lane]
                 row_add(W, indices, values, start, stop, steps)
             largest_change = max(largest_change, change)
             if is_needed or number == 0:

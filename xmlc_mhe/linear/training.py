@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from ..progress import track
 from .scorer import Entries, InvertedIndex, label_dtype
 from .simd import LANES, aligned_zeros
-from .solver import solve_block
+from .solver import BIAS, solve_block
 
 LARGEST_COPY = 0.1  # share of X that a group copies; a larger group reads X itself, to bound each thread's memory
 
@@ -20,11 +20,12 @@ LARGEST_COPY = 0.1  # share of X that a group copies; a larger group reads X its
 class SolverOptions:
     """How a head is trained; the defaults were chosen on the dev parts of eurlex57k and llms4subjects-en.
 
-    C, positive_weight, passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
+    C, positive_weight, bias_feature, passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
     """
 
     C: float = 0.5
     positive_weight: float = 1.0
+    bias_feature: float = 0.3
     passes: int = 8
     eps: float = 0.01
     prune: float = 0.07
@@ -55,7 +56,7 @@ def fit_head(
 
     row_nnz = np.diff(X.indptr)
 
-    def fit_group(group: int) -> Entries:
+    def fit_group(group: int) -> tuple[Entries, np.ndarray]:
         docs = None if group_docs is None else group_docs.indices[slice(*group_docs.indptr[group : group + 2])]
         rows = slice(None) if docs is None else docs
         if docs is None or row_nnz[docs].sum() > X.nnz * LARGEST_COPY:
@@ -63,25 +64,38 @@ def fit_head(
         else:
             features, documents = _gather_rows(docs, X.indptr, X.indices, X.data, X.shape[1])
         blocks: list[Entries] = []
+        biases = np.full(-(-width // LANES) * LANES, BIAS, np.float32)
         for first in range(group * width, min((group + 1) * width, num_labels), LANES):
             num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
             positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
             block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
             W = aligned_zeros(X.shape[1] if features is None else len(features))
             solve_block(
-                W, *documents, positive, options.C, options.positive_weight, options.passes, options.eps, block_seed
+                W,
+                biases[first - group * width :][:LANES],
+                *documents,
+                positive,
+                options.C,
+                options.positive_weight,
+                options.bias_feature,
+                options.passes,
+                options.eps,
+                block_seed,
             )
             rows, lanes, weights = _kept_weights(W[:, :num_lanes], options.prune)
             blocks.append((rows if features is None else features[rows], (lanes + first).astype(dtype), weights))
-        return _concatenate(blocks)
+        return _concatenate(blocks), biases[:width]
 
     num_groups = -(-num_labels // width)
     jobs = (joblib.delayed(fit_group)(group) for group in range(num_groups))
     done = joblib.Parallel(n_jobs=threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
     # copied by this thread, so that what the others allocate is free to use again
     progress = track(done, total=num_groups, title=title)
-    groups = [(features.copy(), labels.copy(), weights.copy()) for features, labels, weights in progress]
-    return InvertedIndex.from_entries(groups, num_features=X.shape[1], num_labels=num_labels)
+    groups, bias = [], np.empty(num_groups * width, np.float32)
+    for group, ((features, labels, weights), group_bias) in enumerate(progress):
+        groups.append((features.copy(), labels.copy(), weights.copy()))
+        bias[group * width :][:width] = group_bias
+    return InvertedIndex.from_entries(groups, num_features=X.shape[1], bias=bias[:num_labels])
 
 
 def _kept_weights(W: np.ndarray, prune: float) -> Entries:

@@ -19,6 +19,7 @@ from xmlc_mhe.cli import main
 from xmlc_mhe.data import save_dataset
 from xmlc_mhe.metrics import METRICS
 from xmlc_mhe.model_files import read_model
+from xmlc_mhe.planner import plan
 from xmlc_mhe.progress import track
 
 NUM_LABELS = 12
@@ -181,7 +182,7 @@ def test_options_of_eval_reach_the_metrics(model, records, tmp_path, capsys):
 def test_options_of_fit_reach_the_model(records, tmp_path):
     options = ["--encoder", "bow", "--head-sizes", "4,3", "--label-order", "random", "--beam", "2", "--seed", "7"]
     options += ["--C", "2", "--positive-weight", "1.5", "--train-beam", "3", "--cascade-scale", "0.1", "--passes", "4"]
-    options += ["--eps", "0.2", "--prune", "0.01", "--threads", "1"]
+    options += ["--bias-feature", "0.5", "--eps", "0.2", "--prune", "0.01", "--threads", "1"]
     options += ["--min-df", "1", "--ngrams", "1,2", "--hashing-bits", "10", "--raw-tf"]
     assert main(["fit", str(records), "-m", str(tmp_path / "model"), "-q", *options]) == 0
     params = XMLCClassifier.load(tmp_path / "model").get_params()
@@ -191,7 +192,8 @@ def test_options_of_fit_reach_the_model(records, tmp_path):
     }  # fmt: skip
     assert {name: value for name, value in params.items() if not name.startswith("encoder__")} == {
         "head": "mhc", "head_sizes": (4, 3), "label_order": "random", "C": 2.0, "positive_weight": 1.5, "train_beam": 3,
-        "beam": 2, "cascade_scale": 0.1, "passes": 4, "eps": 0.2, "prune": 0.01, "seed": 7, "threads": None,
+        "bias_feature": 0.5, "beam": 2, "cascade_scale": 0.1, "passes": 4, "eps": 0.2, "prune": 0.01, "seed": 7,
+        "threads": None,
     }  # fmt: skip
 
 
@@ -229,10 +231,51 @@ def test_an_earlier_model_is_replaced_with_overwrite(records, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+# --- lengths of the heads ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ("3956", {}),
+        ("670091 --heads 2 --dim 768 --beam 75", {"dim": 768, "beam": 75}),
+        ("60 --heads 3", {"num_heads": 3}),
+    ],
+)
+def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, capsys, arguments, options):
+    path = tmp_path / "plans.json"
+    assert main(["plan", *arguments.split(), "--json", str(path)]) == 0
+    out, err = capsys.readouterr()
+    num_labels = int(arguments.split()[0])
+    plans = plan(num_labels, **options)
+    written = json.loads(path.read_text())
+    rows = written.pop("plans")
+    assert written == {"num_labels": num_labels, "num_heads": 2, "dim": None, "beam": 10} | options
+    assert rows == [json.loads(json.dumps(vars(p))) for p in plans]
+    title, *lines = out.splitlines()
+    unit = "weights" if "dim" in options else "vectors"
+    assert re.split("  +", title.strip()) == [
+        "lengths", "padding", "confusion", "steps", f"mhp {unit}", f"mhc {unit}", "mhc scores"
+    ]  # fmt: skip
+    assert len(lines) <= 15
+    assert err == f"xmlc-mhe: {len(lines)} of {len(plans)} candidates shown; --json FILE writes all\n"
+    plan_of = {" x ".join(map(str, p.head_sizes)): p for p in plans}
+    for line in lines:
+        lengths, *figures, notes = re.split("  +", f"{line}  ".lstrip())[:8]
+        p = plan_of.pop(lengths)
+        assert float(figures.pop(1)) == pytest.approx(p.confusion_degree, rel=1e-3)
+        assert [int(figure.replace(",", "")) for figure in figures] == [
+            p.padding, p.approximation_steps, p.mhp_parameters, p.mhc_parameters, p.mhc_scores
+        ]  # fmt: skip
+        names = [*(f"best for {name}" for name in p.recommended_for), f"the paper's for {p.published_for}"]
+        assert notes == ", ".join(names if p.published_for else names[:-1])
+    assert out.count("best for mhp") == out.count("best for mhc") == 1
+
+
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "most_lines"), [("fit", 60), ("predict", 26), ("eval", 28)])
+@pytest.mark.parametrize(("command", "most_lines"), [("fit", 60), ("predict", 26), ("eval", 28), ("plan", 20)])
 def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit, match="0"):
@@ -251,7 +294,7 @@ def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines
 def test_the_commands_and_the_version_are_told(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "fit | predict | eval" in capsys.readouterr().out
+    assert "fit | predict | eval | plan" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"xmlc-mhe {__version__}\n"
@@ -263,6 +306,7 @@ def test_quiet_prints_nothing_on_stderr(records, tmp_path, capfd):
         ["fit", str(records), "-m", folder],
         ["predict", folder, str(records)],
         ["eval", folder, str(records)],
+        ["plan", "566"],
     ):
         assert main([*arguments, "-q"]) == 0
         assert capfd.readouterr().err == ""
@@ -421,6 +465,12 @@ def fails(capsys, arguments):
             "fit {records} -m {records}",
             r"records must not exist yet, or be a model .* Got something else; give another",
         ),
+        ("plan 0 --json {new}", r"num_labels must be a whole number from 1 to 2147483647\. Got 0; choose"),
+        ("plan 566 --heads 0 --json {new}", r"num_heads must be a whole number from 1\. Got 0; choose"),
+        ("plan 566 --heads 11 --json {new}", r"num_heads must be 1 to 10 for num_labels=566, .*\. Got 11; use fewer"),
+        ("plan 566 --dim 0 --json {new}", r"dim must be a whole number from 1\. Got 0; choose"),
+        ("plan 566 --beam 0 --json {new}", r"beam must be a whole number from 1\. Got 0; choose"),
+        ("plan 566 --json {new}/out", r"out must be in a folder that exists\. Got no folder .*; make it first"),
         ("fit {records}/test_texts.txt -m {new}", r'source must be "pydocs" or a folder\. Got the file '),
     ],
 )

@@ -368,3 +368,10 @@ def test_group_features_lie_between_zero_and_one_and_belong_to_the_best_groups(m
 def test_a_wrong_option_is_refused_with_what_was_got_and_the_mend(planted, options, message):
     with pytest.raises(ValueError, match=message):
         MultiHeadCascade(SolverOptions(), **options).fit(*planted)
+
+
+def test_the_automatic_beam_is_a_number_where_documents_have_many_labels(rng):
+    X, Y = sp.csr_array(np.eye(40, dtype=np.float32)), sp.csr_array((rng.random((40, 30)) < 0.5).astype(np.float32))
+    assert MultiHeadCascade(SolverOptions(), head_sizes=(8, 4)).fit(X, Y).beam_size == BEAM_SIZE
+    few = sp.csr_array(np.eye(40, 30, dtype=np.float32))
+    assert MultiHeadCascade(SolverOptions(), head_sizes=(8, 4)).fit(X, few).beam_size is None

@@ -267,7 +267,7 @@ def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, cap
         assert [int(figure.replace(",", "")) for figure in figures] == [
             p.padding, p.approximation_steps, p.mhp_parameters, p.mhc_parameters, p.mhc_scores
         ]  # fmt: skip
-        names = [*(f"best for {name}" for name in p.recommended_for), f"the paper's for {p.published_for}"]
+        names = [*(f"best for {name}" for name in p.recommended_for), f"published for {p.published_for}"]
         assert notes == ", ".join(names if p.published_for else names[:-1])
     assert out.count("best for mhp") == out.count("best for mhc") == 1
 

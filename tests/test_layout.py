@@ -27,6 +27,7 @@ ORDER = [
     "data",
     "features",
     "label_code",
+    "planner",
     "decoding",
     "linear.simd",
     "linear.solver",

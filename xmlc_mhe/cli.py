@@ -1,7 +1,8 @@
-"""`xmlc-mhe fit/predict/eval`: parse, call the API, print; no logic that the API lacks."""
+"""`xmlc-mhe fit/predict/eval/plan`: parse, call the API, print; no logic that the API lacks."""
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from .linear import HEADS
 from .metrics import METRICS, evaluate, metric_names
 from .model import DEFAULT_K, ENCODERS, XMLCClassifier
 from .model_files import check_new_model, model_bytes
+from .planner import PUBLISHED_BEAM, HeadPlan, best_of_each_ratio, plan
 from .progress import track
 
 logger = logging.getLogger(__package__)  # not __name__, which is "__main__" under `python -m`
@@ -37,6 +39,9 @@ PREDICT_EXAMPLES = """examples:
 EVAL_EXAMPLES = """examples:
   xmlc-mhe eval model records/
   xmlc-mhe eval model records/ -k 1,3,5,10 --json result.json"""
+PLAN_EXAMPLES = """examples:
+  xmlc-mhe plan 30938                                two heads for 30,938 labels
+  xmlc-mhe plan 670091 --heads 3 --dim 768 --json plans.json"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,19 +83,23 @@ def build_parser() -> argparse.ArgumentParser:
         prog="xmlc-mhe", description="Tag texts with the few right labels out of thousands or millions."
     )
     parser.add_argument("--version", action="version", version=f"xmlc-mhe {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="fit | predict | eval")
+    commands = parser.add_subparsers(required=True, metavar="fit | predict | eval | plan")
     _add_fit(commands)
     _add_predict(commands)
     _add_eval(commands)
+    _add_plan(commands)
     return parser
 
 
-def _add_command(commands: Any, name: str, run: Callable[[Any], None], *, title: str, examples: str) -> Any:
+def _add_command(
+    commands: Any, name: str, run: Callable[[Any], None], *, title: str, examples: str, threads: bool = True
+) -> Any:
     command = commands.add_parser(
         name, help=title, description=title, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.set_defaults(run=run)
-    command.add_argument("--threads", type=int, metavar="N", help="most threads in use (default: all cores)")
+    if threads:
+        command.add_argument("--threads", type=int, metavar="N", help="most threads in use (default: all cores)")
     command.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
     return command
 
@@ -160,6 +169,21 @@ def _add_eval(commands: Any) -> None:
     command.add_argument("--propensity-b", type=float, default=1.5, help="(default: %(default)s)")
 
 
+def _add_plan(commands: Any) -> None:
+    command = _add_command(
+        commands, "plan", run_plan, title="choose the lengths of the heads", examples=PLAN_EXAMPLES, threads=False
+    )
+    command.add_argument("num_labels", type=int, metavar="NUM_LABELS", help="how many labels the heads must write")
+    command.add_argument(
+        "--heads", type=int, default=2, dest="num_heads", metavar="H", help="how many heads (default: %(default)s)"
+    )
+    command.add_argument("--dim", type=int, metavar="D", help="length of a weight vector (default: count vectors)")
+    command.add_argument(
+        "--beam", type=int, default=PUBLISHED_BEAM, metavar="K", help="prefixes that mhc keeps (default: %(default)s)"
+    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every candidate to this file too")
+
+
 def run_fit(args: argparse.Namespace) -> None:
     """Train on the data's training part, save, and say what came out."""
     check_new_model(args.model, overwrite=args.overwrite)
@@ -216,6 +240,37 @@ def run_eval(args: argparse.Namespace) -> None:
     print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in args.k))
     for metric in METRICS:
         print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in args.k))
+
+
+def run_plan(args: argparse.Namespace) -> None:
+    """Print the best lengths of the heads as a table, and write all of them as JSON."""
+    _check_output(args.json)
+    asked = {"num_heads": args.num_heads, "dim": args.dim, "beam": args.beam}
+    plans = plan(args.num_labels, **asked)
+    if args.json is not None:
+        rows = {"num_labels": args.num_labels, **asked, "plans": [dataclasses.asdict(p) for p in plans]}
+        with _output(args.json) as file:
+            file.write((json.dumps(rows, indent=1) + "\n").encode())
+    unit = "vectors" if args.dim is None else "weights"
+    titles = ("lengths", "padding", "confusion", "steps", f"mhp {unit}", f"mhc {unit}", "mhc scores")
+    table = [titles, *map(_plan_cells, shown := best_of_each_ratio(plans))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    notes = ["", *(_plan_note(p) for p in shown)]
+    for row, note in zip(table, notes, strict=True):
+        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        print(f"{'  '.join(cells)}  {note}".rstrip())
+    logger.info("%d of %d candidates shown; --json FILE writes all", len(shown), len(plans))
+
+
+def _plan_cells(p: HeadPlan) -> tuple[str, ...]:
+    counts = (p.approximation_steps, p.mhp_parameters, p.mhc_parameters, p.mhc_scores)
+    lengths = " x ".join(map(str, p.head_sizes))
+    return (lengths, f"{p.padding:,}", f"{p.confusion_degree:.4g}", *(f"{count:,}" for count in counts))
+
+
+def _plan_note(p: HeadPlan) -> str:
+    notes = [f"best for {name}" for name in p.recommended_for]
+    return ", ".join(notes + ([f"published for {p.published_for}"] if p.published_for else []))
 
 
 def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:

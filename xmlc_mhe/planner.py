@@ -8,9 +8,7 @@ from numbers import Integral
 import numpy as np
 
 SEARCHED = 50_000  # candidates at most; two heads never have as many
-MHC_SLACK = (
-    1.1  # times the fewest scores that a recommended plan may need; fitted: Wiki-500K's published one needs 1.06
-)
+MHC_SLACK = 1.1  # times the fewest scores, at most; fitted: Wiki-500K's published lengths need 1.06
 PUBLISHED_BEAM = 10  # groups kept by the authors' scripts (Anoise/MHE, XMC/) for the three smaller data sets
 
 # (data set, number of labels): lengths of the heads in the paper's experiments

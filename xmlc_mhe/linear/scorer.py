@@ -39,10 +39,10 @@ class InvertedIndex:
 
         The list is emptied on the way, so that memory holds the entries once.
         """
-        indptr = np.zeros(num_features + 1, np.int64)
+        counts = np.zeros(num_features + 1, np.int64)
         for features, _, _ in groups:
-            np.cumsum(np.bincount(features, minlength=num_features), out=(step := np.zeros_like(indptr))[1:])
-            indptr += step
+            _count(features, counts[1:])
+        indptr = np.cumsum(counts)
         extremes = [(np.abs(weights).min(), np.abs(weights).max()) for _, _, weights in groups if len(weights)]
         largest = max((float(most) for _, most in extremes), default=1.0)
         smallest = max(min((float(least) for least, _ in extremes), default=1.0), largest / LARGEST_RATIO)
@@ -126,6 +126,13 @@ def _byte_codes(smallest: float, largest: float) -> tuple[np.ndarray, np.ndarray
     code_of_half[np.signbit(every_half)] += NUM_LEVELS
     magnitudes = np.geomspace(smallest, largest, NUM_LEVELS)
     return code_of_half, np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _count(features: np.ndarray, counts: np.ndarray) -> None:
+    """Add to counts how often each feature occurs; not bincount, which would make an array of all features a group."""
+    for feature in features:
+        counts[feature] += 1
 
 
 @njit(nogil=True, cache=True)

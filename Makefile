@@ -2,17 +2,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The heads on learned features are tested with this torch; TORCH=torch takes the newest, with its CUDA packages.
+TORCH ?= torch==2.13.0
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable ".[dev]"
 	touch $@
 
+$(VENV)/.torch: $(VENV)/.installed
+	$(BIN)/pip install --quiet "$(TORCH)"
+	touch $@
+
 .PHONY: demo test
 demo: $(VENV)/.installed
 	$(BIN)/python recipes/demo.py
 
-test: $(VENV)/.installed
+test: $(VENV)/.torch
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest

@@ -348,7 +348,7 @@ def test_propensities_are_those_of_the_training_labels(planted, fitted):
         ({"encoder": None}, r"encoder must be one of tfidf, bow, given, or a TextFeatures\. Got NoneType; "),
         ({"encoder": TextFeatures}, r"encoder must be one of .*, or a TextFeatures\. Got type; "),
         ({"encoder": TextFeatures("bm25")}, r"weighting must be one of tfidf, bow\. Got 'bm25'; "),
-        ({"head": "tree"}, r"head must be one of mhc, vanilla\. Got 'tree'; "),
+        ({"head": "tree"}, r"head must be one of mhc, vanilla, softmax, .*\. Got 'tree'; "),
         ({"label_order": "best"}, r"label_order must be one of frequency, given, random\. Got 'best'; "),
         ({"head_sizes": (40,)}, r"head_sizes must have two lengths or more\. Got \(40,\); "),
         ({"head_sizes": (2, 2)}, r"head_sizes must be .* at least num_labels=30\. Got \(2, 2\); enlarge one head\."),

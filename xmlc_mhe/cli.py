@@ -19,9 +19,8 @@ from .data import iter_documents, load_dataset, load_part
 from .decoding import Predictions, concatenate_predictions
 from .features import TextFeatures
 from .label_code import LABEL_ORDERS
-from .linear import HEADS
 from .metrics import METRICS, evaluate, metric_names
-from .model import DEFAULT_K, ENCODERS, XMLCClassifier
+from .model import DEFAULT_K, ENCODERS, HEADS, XMLCClassifier
 from .model_files import check_new_model, model_bytes
 from .planner import PUBLISHED_BEAM, HeadPlan, best_of_each_ratio, plan
 from .progress import track
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
         return 130
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, ImportError) as error:  # the last: an extra is not installed
         print(f"xmlc-mhe: error: {' '.join(str(error).splitlines()) or type(error).__name__}", file=sys.stderr)
         return 2
 
@@ -112,6 +111,14 @@ def _add_fit(commands: Any) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
     command.add_argument("--encoder", choices=ENCODERS, help="(default: tfidf for texts, given for features)")
     command.add_argument("--head", choices=HEADS, default=default["head"], help="(default: %(default)s)")
+    command.add_argument(
+        "--head-option",
+        dest="head_options",
+        type=_head_option,
+        action="append",
+        metavar="NAME=VALUE",
+        help="an option of a neural head or of its training, e.g. epochs=30 (repeatable)",
+    )
     command.add_argument("--head-sizes", type=_whole_numbers, metavar="M,N", help="lengths of the heads, e.g. 257,16")
     command.add_argument(
         "--label-order", choices=LABEL_ORDERS, default=default["label_order"], help="(default: %(default)s)"
@@ -197,6 +204,7 @@ def run_fit(args: argparse.Namespace) -> None:
             ngram_range=args.ngrams,
             hashing_bits=args.hashing_bits,
         )
+    args.head_options = dict(args.head_options) if args.head_options else None
     names = XMLCClassifier().get_params().keys() & vars(args).keys() - {"encoder"}
     model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
     start = time.perf_counter()
@@ -343,7 +351,19 @@ def _beam(text: str) -> int | str:
     return text if text in ("all", "auto") else int(text)
 
 
+def _head_option(text: str) -> tuple[str, Any]:
+    """Return name and value: a number, true, false, null or a list as in JSON; anything else is a string."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 _whole_numbers.__name__ = "list of whole numbers"  # what argparse calls it in its error
+_head_option.__name__ = "NAME=VALUE"
 _beam.__name__ = "beam"
 
 if __name__ == "__main__":

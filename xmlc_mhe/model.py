@@ -2,8 +2,9 @@
 
 import platform
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from numbers import Integral, Real
 from pathlib import Path
@@ -24,16 +25,21 @@ from .decoding import Predictions, concatenate_predictions
 from .errors import DataError
 from .features import GivenFeatures, TextFeatures
 from .label_code import check_option
-from .linear import HEADS
+from .linear import HEADS as LINEAR_HEADS
 from .linear.training import SolverOptions
 from .metrics import evaluate, propensity_of_counts
 from .model_files import read_model, write_model
+from .neural import HEADS as NEURAL_HEADS
+from .neural import load_neural_head
 
 ENCODERS: dict[str, Any] = {
     "tfidf": lambda: TextFeatures("tfidf"),
     "bow": lambda: TextFeatures("bow"),
     "given": GivenFeatures,
 }
+# Name -> loader of the class that trains the head; torch is imported by the loaders of the neural ones
+HEADS: dict[str, Callable[[], Any]] = {name: partial(LINEAR_HEADS.__getitem__, name) for name in LINEAR_HEADS}
+HEADS |= {name: partial(load_neural_head, name) for name in NEURAL_HEADS}
 ENCODER_CLASSES = {cls.__name__: cls for cls in (TextFeatures, GivenFeatures)}
 BATCH_SIZE = 512  # documents that one thread predicts at a time
 DEFAULT_K = 5  # labels predicted for a document
@@ -44,7 +50,8 @@ class XMLCClassifier(BaseEstimator):
 
     Args:
         encoder: "tfidf" or "bow" for texts, "given" for a matrix of features, or a TextFeatures with your own options.
-        head: "mhc", the Multi-Head Cascade, or "vanilla", one classifier a label on all documents.
+        head: "mhc", the Multi-Head Cascade, or "vanilla", one classifier a label on all documents; or a neural one, see
+            docs/heads.md: "softmax", "mhp", "mhs", "cp", "lowrank", "etf", "rbf".
         head_sizes: mhc: lengths of the heads, first to last, e.g. (257, 16); their product is at least the number of
             labels. None: two heads, the last about sqrt(num_labels / 5) long.
         label_order: mhc: "frequency", "given" or "random".
@@ -58,6 +65,8 @@ class XMLCClassifier(BaseEstimator):
             labels imply one another.
         passes, eps: the solver stops after so many passes, or when no dual variable moves more than eps.
         prune: weights up to this size are dropped.
+        head_options: neural heads: their own options and those of the training (dim, epochs, batch_size, learning_rate,
+            hidden) by name; the options from C to prune are for the others.
         seed: of the order of documents; the same seed gives the same model for any number of threads.
         threads: None: as many as the machine has cores.
 
@@ -81,6 +90,7 @@ class XMLCClassifier(BaseEstimator):
         passes: int = 8,
         eps: float = 0.01,
         prune: float = 0.07,
+        head_options: dict[str, Any] | None = None,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -97,6 +107,7 @@ class XMLCClassifier(BaseEstimator):
         self.passes = passes
         self.eps = eps
         self.prune = prune
+        self.head_options = head_options
         self.seed = seed
         self.threads = threads
 
@@ -229,7 +240,7 @@ class XMLCClassifier(BaseEstimator):
             }
             params["encoder"] = params["encoder"] or encoder
             model = cls(**params | {"threads": threads})
-            model.head_ = HEADS[state["head_name"]].from_state(parts["head"])
+            model.head_ = HEADS[state["head_name"]]().from_state(parts["head"])
             model.encoder_, model.label_names_ = encoder, state["label_names"]
             model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
         except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -270,9 +281,25 @@ class XMLCClassifier(BaseEstimator):
             raise ValueError(
                 f"head_sizes must be None or whole numbers from 1. Got {sizes!r}; write for example (257, 16)."
             )
+        if not (self.head_options is None or isinstance(self.head_options, dict)):
+            raise ValueError(
+                f"head_options must be None or a dict. Got {type(self.head_options).__name__}; write for example "
+                '{"epochs": 30}.'
+            )
+        if self.head in LINEAR_HEADS and self.head_options:
+            raise ValueError(
+                f'head_options must be None for head "{self.head}". Got {", ".join(map(str, self.head_options))}; '
+                "leave them out, or choose a neural head."
+            )
+        if self.head in NEURAL_HEADS:
+            self._build_head()  # refuses its options before the work
         self._num_threads()
 
     def _build_head(self) -> Any:
+        if self.head in NEURAL_HEADS:
+            return HEADS[self.head]().from_options(
+                self.head, self.head_options, head_sizes=self.head_sizes, seed=self.seed, threads=self._num_threads()
+            )
         options = SolverOptions(
             C=self.C,
             positive_weight=self.positive_weight,
@@ -283,7 +310,7 @@ class XMLCClassifier(BaseEstimator):
         )
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()
-        return HEADS[self.head](options, **shared, **{name: getattr(self, name) for name in names})
+        return HEADS[self.head]()(options, **shared, **{name: getattr(self, name) for name in names})
 
     def _num_threads(self) -> int:
         if self.threads is not None and not _is_whole(self.threads, 1):

@@ -152,7 +152,7 @@ def test_every_module_says_what_it_is_in_its_first_line(name):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
+def working_folder(tmp_path, monkeypatch):
     """An empty current folder; in it are records/, of texts, and bibtex/, of features; and pydocs has few functions."""
     functions = [
         f'def f{i}(x{i % 5}, y{i % 3}): "Return the word{i % 5} of the root{i % 3}, {i}."\n' for i in range(200)
@@ -212,7 +212,7 @@ def test_the_documents_have_blocks_of_python_and_commands():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_block_of_a_document_runs(document, workplace, monkeypatch, capsys):
+def test_every_block_of_a_document_runs(document, working_folder, monkeypatch, capsys):
     namespace = {"__name__": "__document__"}
     for line, language, block in blocks_of(document):
         place = f"{document.relative_to(ROOT)}:{line}"

@@ -19,7 +19,7 @@ from .data import iter_documents, load_dataset, load_part
 from .decoding import Predictions, concatenate_predictions
 from .features import TextFeatures
 from .label_code import LABEL_ORDERS
-from .metrics import METRICS, evaluate, metric_names
+from .metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
 from .model import DEFAULT_K, ENCODERS, HEADS, XMLCClassifier
 from .model_files import check_new_model, model_bytes
 from .planner import PUBLISHED_BEAM, HeadPlan, best_of_each_ratio, plan
@@ -172,8 +172,8 @@ def _add_eval(commands: Any) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
     command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
     command.add_argument("--drop-empty", action="store_true", help="leave out documents without labels")
-    command.add_argument("--propensity-a", type=float, default=0.55, help="(default: %(default)s)")
-    command.add_argument("--propensity-b", type=float, default=1.5, help="(default: %(default)s)")
+    command.add_argument("--propensity-a", type=float, default=PROPENSITY_A, help="(default: %(default)s)")
+    command.add_argument("--propensity-b", type=float, default=PROPENSITY_B, help="(default: %(default)s)")
 
 
 def _add_plan(commands: Any) -> None:
@@ -243,8 +243,7 @@ def run_eval(args: argparse.Namespace) -> None:
     propensity = model.label_propensity(a=args.propensity_a, b=args.propensity_b, num_labels=test.Y.shape[1])
     values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
     if args.json is not None:
-        with _output(args.json) as file:
-            file.write((json.dumps(values, indent=1) + "\n").encode())
+        _write_json(args.json, values)
     print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in args.k))
     for metric in METRICS:
         print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in args.k))
@@ -257,8 +256,7 @@ def run_plan(args: argparse.Namespace) -> None:
     plans = plan(args.num_labels, **asked)
     if args.json is not None:
         rows = {"num_labels": args.num_labels, **asked, "plans": [dataclasses.asdict(p) for p in plans]}
-        with _output(args.json) as file:
-            file.write((json.dumps(rows, indent=1) + "\n").encode())
+        _write_json(args.json, rows)
     unit = "vectors" if args.dim is None else "weights"
     titles = ("lengths", "padding", "confusion", "steps", f"mhp {unit}", f"mhc {unit}", "mhc scores")
     table = [titles, *map(_plan_cells, shown := best_of_each_ratio(plans))]
@@ -338,6 +336,11 @@ def _output(path: Path | None) -> Iterator[IO[bytes]]:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with _output(path) as file:
+        file.write((json.dumps(values, indent=1) + "\n").encode())
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_array
 
-LANES = 16
+LANES = 16  # labels that the linear solver trains together: lengths of last heads are multiples of it
 
 
 def frequency_order(Y: csr_array, seed: int) -> np.ndarray:

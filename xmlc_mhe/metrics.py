@@ -16,11 +16,12 @@ import scipy.sparse as sp
 
 from .decoding import Predictions
 
+PROPENSITY_A, PROPENSITY_B = 0.55, 1.5  # for data that is neither of Wikipedia nor of Amazon
 _CHUNK = 1 << 20  # predictions looked up at a time; bounds the memory that finding the hits takes
 
 
 def label_propensity(
-    Y: sp.csr_matrix | sp.csr_array, *, a: float = 0.55, b: float = 1.5, num_labels: int | None = None
+    Y: sp.csr_matrix | sp.csr_array, *, a: float = PROPENSITY_A, b: float = PROPENSITY_B, num_labels: int | None = None
 ) -> np.ndarray:
     """Return each label's propensity, the chance that a true label was annotated, float64 (num_labels,) in (0, 1].
 
@@ -39,7 +40,12 @@ def label_propensity(
 
 
 def propensity_of_counts(
-    counts: np.ndarray, num_docs: int, *, a: float = 0.55, b: float = 1.5, num_labels: int | None = None
+    counts: np.ndarray,
+    num_docs: int,
+    *,
+    a: float = PROPENSITY_A,
+    b: float = PROPENSITY_B,
+    num_labels: int | None = None,
 ) -> np.ndarray:
     """Return what `label_propensity` does, from each label's number of training documents, int (labels,)."""
     num_labels = len(counts) if num_labels is None else num_labels

@@ -4,6 +4,7 @@ import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
 from functools import partial
 from itertools import chain, islice
 from numbers import Integral, Real
@@ -26,8 +27,9 @@ from .errors import DataError
 from .features import GivenFeatures, TextFeatures
 from .label_code import check_option
 from .linear import HEADS as LINEAR_HEADS
+from .linear.cascade import TRAIN_BEAM
 from .linear.training import SolverOptions
-from .metrics import evaluate, propensity_of_counts
+from .metrics import PROPENSITY_A, PROPENSITY_B, evaluate, propensity_of_counts
 from .model_files import read_model, write_model
 from .neural import HEADS as NEURAL_HEADS
 from .neural import load_neural_head
@@ -81,15 +83,15 @@ class XMLCClassifier(BaseEstimator):
         *,
         head_sizes: Sequence[int] | None = None,
         label_order: str = "frequency",
-        C: float = 0.5,
-        positive_weight: float = 1.0,
-        bias_feature: float = 0.3,
-        train_beam: int = 30,
+        C: float = SolverOptions.C,
+        positive_weight: float = SolverOptions.positive_weight,
+        bias_feature: float = SolverOptions.bias_feature,
+        train_beam: int = TRAIN_BEAM,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
-        passes: int = 8,
-        eps: float = 0.01,
-        prune: float = 0.07,
+        passes: int = SolverOptions.passes,
+        eps: float = SolverOptions.eps,
+        prune: float = SolverOptions.prune,
         head_options: dict[str, Any] | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -200,7 +202,9 @@ class XMLCClassifier(BaseEstimator):
         labels = self.predict(X, min(max(k, 1), num_labels)).labels
         return evaluate(Y, np.pad(labels, ((0, 0), (0, max(k - num_labels, 0))), constant_values=-1), [metric])[metric]
 
-    def label_propensity(self, *, a: float = 0.55, b: float = 1.5, num_labels: int | None = None) -> np.ndarray:
+    def label_propensity(
+        self, *, a: float = PROPENSITY_A, b: float = PROPENSITY_B, num_labels: int | None = None
+    ) -> np.ndarray:
         """Return the propensities of the training labels, and of more up to num_labels; see `metrics`."""
         check_is_fitted(self, "head_")
         return propensity_of_counts(self.label_counts_, self.num_docs_, a=a, b=b, num_labels=num_labels)
@@ -300,14 +304,7 @@ class XMLCClassifier(BaseEstimator):
             return HEADS[self.head]().from_options(
                 self.head, self.head_options, head_sizes=self.head_sizes, seed=self.seed, threads=self._num_threads()
             )
-        options = SolverOptions(
-            C=self.C,
-            positive_weight=self.positive_weight,
-            bias_feature=self.bias_feature,
-            passes=self.passes,
-            eps=self.eps,
-            prune=self.prune,
-        )
+        options = SolverOptions(**{option.name: getattr(self, option.name) for option in fields(SolverOptions)})
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()
         return HEADS[self.head]()(options, **shared, **{name: getattr(self, name) for name in names})

@@ -15,6 +15,7 @@ from .simd import LANES
 from .training import SolverOptions, fit_head
 
 CASCADE_GROUPS = 20  # best groups of head 1 whose scores become features of the later heads
+TRAIN_BEAM = 30  # prefixes that a document is trained on beside its true ones, see docs/defaults.md
 PIECE_DOCS = 2048  # training documents that one thread ranks prefixes for at a time
 SAMPLE_DOCS = 1000  # documents that beam="auto" counts operations on
 BEAM_SIZE = 20  # what beam="auto" uses where a beam pays
@@ -51,7 +52,7 @@ class MultiHeadCascade:
         *,
         head_sizes: Sequence[int] | None = None,
         label_order: str = "frequency",
-        train_beam: int = 30,
+        train_beam: int = TRAIN_BEAM,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
         seed: int = 0,

@@ -12,7 +12,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
+from ..label_code import LANES
+
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 

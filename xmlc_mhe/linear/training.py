@@ -82,8 +82,8 @@ def fit_head(
                 options.eps,
                 block_seed,
             )
-            rows, lanes, weights = _kept_weights(W[:, :num_lanes], options.prune)
-            blocks.append((rows if features is None else features[rows], (lanes + first).astype(dtype), weights))
+            kept, lanes, weights = _kept_weights(W[:, :num_lanes], options.prune)
+            blocks.append((kept if features is None else features[kept], (lanes + first).astype(dtype), weights))
         return _concatenate(blocks), biases[:width]
 
     num_groups = -(-num_labels // width)

@@ -5,9 +5,11 @@ import pytest
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from xmlc_mhe.decoding import Predictions
 from xmlc_mhe.linear import HEADS, cascade
 from xmlc_mhe.linear.cascade import BEAM_SIZE, MultiHeadCascade
 from xmlc_mhe.linear.training import SolverOptions
+from xmlc_mhe.matrix import HybridMatrix
 
 NUM_DOCS, NUM_LABELS = 50, 23  # 23 labels are no product: every mhc below has padding codes
 CASES = {
@@ -181,6 +183,21 @@ def test_a_single_label_is_learned_from_any_number_of_documents(name, options, n
     assert (scores > -1).all()
 
 
+@pytest.mark.parametrize("case", ["vanilla", "mhc, short heads", "mhc, three heads, cascade, beam 2"])
+@pytest.mark.parametrize("num_dense", [10, NUM_LABELS + 15])
+def test_features_in_a_dense_block_are_learned_as_sparse_ones(planted, case, num_dense):
+    X, Y = planted
+    apart = HybridMatrix(sp.csr_array(X[:, num_dense:]), X[:, :num_dense].toarray())
+    head = build(case).fit(apart, Y)
+    predictions = head.top_k(apart, 5)
+    assert Y.toarray()[np.arange(NUM_DOCS), predictions.labels[:, 0]].mean() == 1.0
+    again = HEADS[head.name].from_state(head.state())
+    assert_same(again.top_k(apart, 5), predictions)
+    assert_same(again.top_k(apart[7:9], 5), Predictions(predictions.labels[7:9], predictions.scores[7:9]))
+    # Small weights of sparse features are dropped, those of dense ones are not
+    np.testing.assert_allclose(predictions.scores[:, 0], build(case).fit(X, Y).top_k(X, 5).scores[:, 0], atol=0.15)
+
+
 # --- the beam ---------------------------------------------------------------------------------------------------------
 
 
@@ -313,7 +330,7 @@ def test_no_training_document_is_given_group_scores_by_a_head_that_was_trained_o
     trained, scored, last_features = {}, {}, []
 
     def docs_of(X):
-        own = X[:, NUM_LABELS + 15 : NUM_LABELS + 15 + NUM_DOCS]
+        own = X.sparse[:, NUM_LABELS + 15 : NUM_LABELS + 15 + NUM_DOCS]
         return own.nonzero()[1].tolist()
 
     def recording_fit(X, Y, **options):
@@ -336,7 +353,7 @@ def test_no_training_document_is_given_group_scores_by_a_head_that_was_trained_o
     assert sorted(scored) == list(range(NUM_DOCS))
     expected = 0.5 * np.array([scored[doc] for doc in range(NUM_DOCS)])
     assert ((expected > 0) & (expected < 0.5)).any()
-    features = last_features[-1].toarray()
+    features = last_features[-1].sparse.toarray()
     np.testing.assert_array_equal(features[:, X.shape[1] :], expected)
     np.testing.assert_array_equal(features[:, : X.shape[1]], X.toarray())
 

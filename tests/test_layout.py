@@ -22,6 +22,7 @@ ORDER = [
     "errors",
     "progress",
     "csr",
+    "matrix",
     "pydocs",
     "formats",
     "data",

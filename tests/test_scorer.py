@@ -5,7 +5,9 @@ from reference import reference_top_k
 
 from xmlc_mhe.errors import DataError
 from xmlc_mhe.linear.scorer import InvertedIndex
+from xmlc_mhe.linear.simd import LANES
 from xmlc_mhe.linear.solver import BIAS
+from xmlc_mhe.matrix import HybridMatrix
 
 MANY = (1 << 16) + 40  # more labels than uint16 can name
 
@@ -19,11 +21,21 @@ def fixed_bias(num_labels):
     return np.full(num_labels, BIAS, np.float32)
 
 
-def index_of(W):
-    """The index of dense weights (num_features, num_labels), whose entries are offered label by label."""
-    labels, features = np.nonzero(W.T)
+def index_of(W, *, width=LANES, num_dense=0):
+    """The index of weights (num_dense + num_features, num_labels), whose entries are offered label by label."""
+    num_labels, sparse = W.shape[1], W[num_dense:]
+    labels, features = np.nonzero(sparse.T)
+    tiles = []
+    for group in range(0, num_labels, width):
+        for first in range(group, group + width, LANES):
+            lanes = W[:num_dense, first : min(first + LANES, group + width, num_labels)]
+            tiles.append(np.pad(lanes, ((0, 0), (0, LANES - lanes.shape[1]))))
     return InvertedIndex.from_entries(
-        [(features, labels, W[features, labels])], num_features=W.shape[0], bias=fixed_bias(W.shape[1])
+        [(features, labels, sparse[features, labels])],
+        num_features=len(sparse),
+        bias=fixed_bias(num_labels),
+        width=width,
+        tiles=np.stack(tiles),
     )
 
 
@@ -70,11 +82,12 @@ def test_labels_take_two_bytes_where_those_can_name_every_label(num_labels, dtyp
 def test_scores_begin_at_the_bias_of_each_label(rng):
     X, W, bias = documents(rng, 6, 8), whole_numbers(rng, (8, 20), density=0.5), rng.random(20).astype(np.float32)
     labels, features = np.nonzero(W.T)
-    index = InvertedIndex.from_entries([(features, labels, W[features, labels])], num_features=8, bias=bias)
+    entries = [(features, labels, W[features, labels])]
+    index = InvertedIndex.from_entries(entries, num_features=8, bias=bias, width=7)
     scores = X.toarray() @ W + bias
     best = np.argsort(-scores, axis=1, kind="stable")
     np.testing.assert_array_equal(index.top_k(X, 20).labels, best)
-    np.testing.assert_array_equal(index.top_k_of_groups(X, np.tile(np.int32([1, 0, 2]), (7, 1)), 7, 20).labels, best)
+    np.testing.assert_array_equal(index.top_k_of_groups(X, np.tile(np.int32([1, 0, 2]), (7, 1)), 20).labels, best)
 
 
 def test_an_index_comes_back_from_its_state(rng):
@@ -158,16 +171,33 @@ def test_the_best_labels_of_groups_agree_with_plain_loops(rng, width, num_kept, 
         [label for group in row if group >= 0 for label in range(group * width, min((group + 1) * width, 11))]
         for row in groups.tolist()
     ]
-    check(index_of(W).top_k_of_groups(X, groups, width, k), X, W, k, labels)
+    check(index_of(W, width=width).top_k_of_groups(X, groups, k), X, W, k, labels)
     np.testing.assert_array_equal(groups, before)
 
 
 def test_every_group_together_gives_exactly_the_best_of_all_labels(rng):
     X, W = documents(rng, 20, 30), rng.normal(size=(30, 50)).astype(np.float32)
     groups = np.tile(np.arange(13, dtype=np.int32)[::-1], (X.shape[0], 1))
-    index = index_of(W)
-    for got, expected in zip(index.top_k_of_groups(X, groups, 4, 50), index.top_k(X, 50), strict=True):
+    index = index_of(W, width=4)
+    for got, expected in zip(index.top_k_of_groups(X, groups, 50), index.top_k(X, 50), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+# --- dense features ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_dense", [1, 4, 9])
+@pytest.mark.parametrize("width", [3, LANES, 20])  # less than a tile, a tile, a tile and a part
+def test_dense_features_add_to_the_scores_of_all_labels_and_of_groups(rng, width, num_dense):
+    num_labels = 50
+    sparse, W = documents(rng, 40, 8), whole_numbers(rng, (num_dense + 8, num_labels), density=0.5)
+    dense = whole_numbers(rng, (41, num_dense), density=0.9)
+    X, rows = HybridMatrix(sparse, dense), sp.csr_array(np.hstack([dense, sparse.toarray()]))
+    index = index_of(W, width=width, num_dense=num_dense)
+    check(index.top_k(X, 12), rows, W, 12, [range(num_labels)] * 41)
+    groups = np.tile(np.array([2, 0], np.int32), (41, 1))
+    labels = [*range(width), *range(2 * width, min(3 * width, num_labels))]
+    check(index.top_k_of_groups(X, groups, 12), rows, W, 12, [labels] * 41)
 
 
 # --- index types ------------------------------------------------------------------------------------------------------
@@ -177,7 +207,7 @@ def test_labels_beyond_two_bytes_are_found_among_all_and_in_groups(rng):
     X, few = documents(rng, 6, 8), whole_numbers(rng, (8, 40), density=0.5)
     labels, features = np.nonzero(few.T)
     index = InvertedIndex.from_entries(
-        [(features, labels + MANY - 40, few[features, labels])], num_features=8, bias=fixed_bias(MANY)
+        [(features, labels + MANY - 40, few[features, labels])], num_features=8, bias=fixed_bias(MANY), width=32
     )
     W = np.zeros((8, MANY), np.float32)
     W[:, -40:] = few
@@ -190,7 +220,7 @@ def test_labels_beyond_two_bytes_are_found_among_all_and_in_groups(rng):
     groups = np.tile(np.array([last, 0, last - 1], np.int32), (X.shape[0], 1))
     in_groups = [*range(32), *range((last - 1) * 32, MANY)]
     best = np.array(in_groups)[np.argsort(-scores[:, in_groups], axis=1, kind="stable")][:, :10]
-    np.testing.assert_array_equal(index.top_k_of_groups(X, groups, 32, 10).labels, best)
+    np.testing.assert_array_equal(index.top_k_of_groups(X, groups, 10).labels, best)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
@@ -200,7 +230,7 @@ def test_documents_may_have_pointers_of_either_type(rng, dtype):
     assert X.indptr.dtype == dtype
     groups = np.tile(np.array([2, 0], np.int32), (X.shape[0], 1))
     check(index_of(W).top_k(X, 5), X, W, 5, [range(11)] * X.shape[0])
-    check(index_of(W).top_k_of_groups(X, groups, 4, 5), X, W, 5, [[0, 1, 2, 3, 8, 9, 10]] * X.shape[0])
+    check(index_of(W, width=4).top_k_of_groups(X, groups, 5), X, W, 5, [[0, 1, 2, 3, 8, 9, 10]] * X.shape[0])
 
 
 # --- files that were made to harm -------------------------------------------------------------------------------------
@@ -214,11 +244,14 @@ def test_documents_may_have_pointers_of_either_type(rng, dtype):
         ("codes", [1], r"head_1 must be an index of weights\. "),
         ("levels", [1.0], r"head_1 must be an index of weights\. "),
         ("labels", [0, 7], r"head_1 must have labels from 0 to 2\. Got others; fit again\."),
+        ("tiles", np.zeros((2, 0, LANES)), r"head_1 must be an index of weights\. "),
+        ("tiles", np.zeros((1, 0, 8)), r"head_1 must be an index of weights\. "),
+        ("width", 0, r"head_1 must be an index of weights\. "),
     ],
 )
 def test_a_state_whose_arrays_would_be_read_out_of_bounds_is_refused(name, value, message):
     index = index_of(np.array([[1, 0, 0], [0, 2, 0]], np.float32))
     state = index.state("head_1")
-    state["head_1." + name] = np.array(value, state["head_1." + name].dtype)
+    state["head_1." + name] = value if name == "width" else np.array(value, state["head_1." + name].dtype)
     with pytest.raises(DataError, match=message):
         InvertedIndex.from_state(state, "head_1", num_labels=3)

@@ -11,6 +11,7 @@ from xmlc_mhe.linear import training
 from xmlc_mhe.linear.simd import LANES, aligned_zeros
 from xmlc_mhe.linear.solver import BIAS, LEAST_CHANGE, solve_block
 from xmlc_mhe.linear.training import SolverOptions, _gather_rows, fit_head
+from xmlc_mhe.matrix import HybridMatrix
 
 WEIGHTINGS = [(0.1, 1.0), (0.5, 1.0), (2.0, 1.0), (0.5, 3.0)]  # C and positive_weight
 EXACT = SolverOptions(C=0.5, bias_feature=0.0, passes=500, eps=0.0, prune=0.0)
@@ -26,9 +27,15 @@ def truth(rng, num_docs, num_labels, *, density=0.2):
     return sp.csr_array(rng.random((num_docs, num_labels)) < density, dtype=np.float32)
 
 
-def solve(X, Y, *, C=0.5, positive_weight=1.0, bias_feature=0.0, bias=None, passes=500, eps=LEAST_CHANGE, seed=0):
-    """The weights (num_features, LANES) of the labels Y, dense bool (num_docs, up to LANES), and the visits."""
-    W = aligned_zeros(X.shape[1])
+def solve(
+    X, Y, *, dense=None, C=0.5, positive_weight=1.0, bias_feature=0.0, bias=None, passes=500, eps=LEAST_CHANGE, seed=0
+):
+    """The weights (num_features, LANES) of the labels Y, dense bool (num_docs, up to LANES), and the visits.
+
+    The rows of dense, the first document's last, are more features, whose weights come first.
+    """
+    dense = np.zeros((X.shape[0], 0), np.float32) if dense is None else dense
+    W = aligned_zeros(dense.shape[1] + X.shape[1])
     bias = np.full(LANES, BIAS, np.float32) if bias is None else bias
     positive = (Y @ (1 << np.arange(Y.shape[1]))).astype(np.uint16)
     visits = solve_block(
@@ -38,6 +45,8 @@ def solve(X, Y, *, C=0.5, positive_weight=1.0, bias_feature=0.0, bias=None, pass
         X.indptr[1:],
         X.indices,
         X.data,
+        np.ascontiguousarray(dense[::-1]),
+        np.arange(X.shape[0])[::-1],
         positive,
         C,
         positive_weight,
@@ -50,17 +59,21 @@ def solve(X, Y, *, C=0.5, positive_weight=1.0, bias_feature=0.0, bias=None, pass
 
 
 def fit(X, Y, *, width=LANES, shortlist=None, options=EXACT, seed=0, threads=1):
-    return fit_head(X, Y, width=width, shortlist=shortlist, options=options, seed=seed, threads=threads, title="a head")
+    options_of_fit = {"options": options, "seed": seed, "threads": threads, "title": "a head"}
+    return fit_head(HybridMatrix.of(X), Y, width=width, shortlist=shortlist, **options_of_fit)
 
 
 class DenseWeights:
-    """Stands in for the index, which rounds the weights."""
+    """Stands in for the index, which rounds the weights; those of dense features, in blocks of LANES, come first."""
 
     @staticmethod
-    def from_entries(groups, *, num_features, bias):
+    def from_entries(groups, *, num_features, bias, tiles, width):
         W = np.zeros((num_features, len(bias)), np.float32)
         for features, labels, weights in groups:
             np.add.at(W, (features, labels), weights)
+        if tiles.shape[1]:
+            assert width == LANES
+            W = np.vstack([np.hstack(tiles)[:, : len(bias)], W])
         return W
 
 
@@ -138,6 +151,15 @@ def test_the_weight_of_one_document_agrees_with_the_value_found_by_hand():
     W, _ = solve(sp.csr_array(np.ones((1, 1), np.float32)), np.ones((1, 1), bool))
     assert W[0, 0] == pytest.approx(1.0)
     assert (W[0, 1:] == 0).all()
+
+
+@pytest.mark.parametrize("num_dense", [1, 4, 7])  # less than, as many as, and more than are summed side by side
+def test_dense_features_are_solved_as_sparse_ones(rng, num_dense):
+    X, Y = documents(rng, 40, 12 + num_dense), truth(rng, 40, 3).toarray() > 0
+    both, _ = solve(X, Y)
+    apart, _ = solve(sp.csr_array(X[:, num_dense:]), Y, dense=X[:, :num_dense].toarray())
+    np.testing.assert_allclose(apart, both, atol=0.01)
+    assert (np.abs(apart[:num_dense]).max(axis=1) > 0.02).all()
 
 
 def test_lanes_without_a_label_keep_zero_weights(rng):
@@ -260,6 +282,16 @@ def test_a_group_is_trained_on_the_documents_of_its_shortlist_alone(rng, fit_den
         labels = slice(group * width, (group + 1) * width)
         expected = fit_dense(X[docs], Y[docs], width=width)
         np.testing.assert_array_equal(W[:, labels], expected[:, labels])
+
+
+@pytest.mark.parametrize("with_shortlist", [False, True])
+def test_a_head_learns_the_same_from_dense_features_as_from_sparse_ones(rng, fit_dense, with_shortlist):
+    X, Y = documents(rng, 60, 25), truth(rng, 60, 40)
+    apart = HybridMatrix(sp.csr_array(X[:, 9:]), X[:, :9].toarray())
+    shortlist = groups_of(Y, LANES, others=rng) if with_shortlist else None
+    W = fit_dense(apart, Y, shortlist=shortlist)
+    assert W.shape == (25, 40)
+    np.testing.assert_allclose(W, fit_dense(X, Y, shortlist=shortlist), atol=0.01)
 
 
 def test_a_group_without_documents_has_no_weights(rng):

@@ -6,10 +6,11 @@ from typing import Any
 import joblib
 import numpy as np
 from numba import njit
-from scipy.sparse import csc_array, csr_array, hstack, vstack
+from scipy.sparse import csc_array, csr_array, vstack
 
 from ..decoding import Predictions
 from ..label_code import LABEL_ORDERS, LabelCode, check_option, default_head_sizes
+from ..matrix import HybridMatrix
 from .scorer import InvertedIndex
 from .simd import LANES
 from .training import SolverOptions, fit_head
@@ -67,8 +68,9 @@ class MultiHeadCascade:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: csr_array, Y: csr_array) -> "MultiHeadCascade":
+    def fit(self, X: csr_array | HybridMatrix, Y: csr_array) -> "MultiHeadCascade":
         """Train on X (num_docs, num_features) and Y (num_docs, num_labels)."""
+        X = HybridMatrix.of(X)
         check_option("label_order", self.label_order, LABEL_ORDERS)
         sizes = default_head_sizes(Y.shape[1]) if self.head_sizes is None else tuple(self.head_sizes)
         if len(sizes) < 2:
@@ -88,9 +90,9 @@ class MultiHeadCascade:
         self.beam_size = self._choose_beam(X, Y)
         return self
 
-    def top_k(self, X: csr_array, k: int) -> Predictions:
+    def top_k(self, X: csr_array | HybridMatrix, k: int) -> Predictions:
         """Return the k best labels of each row of X by the last head's margin; -1 pads where the beam has fewer."""
-        features = X
+        X = features = HybridMatrix.of(X)
         if self.cascade_scale:
             features = self._with_cascade_features(X, self._group_scores(self.indices[0], X))
         if self.beam_size is None:
@@ -98,11 +100,11 @@ class MultiHeadCascade:
         else:
             last = self.code.num_heads - 1
             prefixes = self._best_prefixes(X, last, self.beam_size, features=features)
-            codes, scores = self.indices[-1].top_k_of_groups(features, prefixes, self.code.head_sizes[last], k)
+            codes, scores = self.indices[-1].top_k_of_groups(features, prefixes, k)
         return Predictions(self.code.labels_of(codes), scores)
 
     def _fit_head(
-        self, X: csr_array, Y: csr_array, *, title: str, shortlist: csr_array | None = None, width: int = LANES
+        self, X: HybridMatrix, Y: csr_array, *, title: str, shortlist: csr_array | None = None, width: int = LANES
     ) -> InvertedIndex:
         return fit_head(
             X,
@@ -115,7 +117,7 @@ class MultiHeadCascade:
             title=title,
         )
 
-    def _candidates(self, X: csr_array, features: csr_array, num_digits: int) -> np.ndarray:
+    def _candidates(self, X: HybridMatrix, features: HybridMatrix, num_digits: int) -> np.ndarray:
         """Return the train_beam best prefixes of the training documents, int32 (num_docs, K), -1 pads."""
 
         def candidates_of(rows: slice) -> np.ndarray:
@@ -125,16 +127,15 @@ class MultiHeadCascade:
         jobs = (joblib.delayed(candidates_of)(rows) for rows in pieces)
         return np.concatenate(joblib.Parallel(self.threads, prefer="threads", require="sharedmem")(jobs))
 
-    def _best_prefixes(self, X: csr_array, num_digits: int, beam: int, *, features: csr_array) -> np.ndarray:
+    def _best_prefixes(self, X: HybridMatrix, num_digits: int, beam: int, *, features: HybridMatrix) -> np.ndarray:
         """Return the best prefixes of num_digits digits, int32 (num_docs, K), -1 pads, going coarse to fine (Top-K)."""
         prefixes = self.indices[0].top_k(X, min(beam, self.code.num_prefixes(1))).labels  # (B, K)
         for head in range(1, num_digits):
             k = min(beam, self.code.num_prefixes(head + 1))
-            size = self.code.head_sizes[head]
-            prefixes = self.indices[head].top_k_of_groups(features, prefixes, size, k).labels  # (B, K)
+            prefixes = self.indices[head].top_k_of_groups(features, prefixes, k).labels  # (B, K)
         return prefixes
 
-    def _scores_out_of_fold(self, X: csr_array, Y: csr_array) -> csr_array:
+    def _scores_out_of_fold(self, X: HybridMatrix, Y: csr_array) -> csr_array:
         """Return head 1's scores of each half of the documents by a head 1 trained on the other half."""
         groups = self.code.prefixes(Y, 1)
         is_second = np.random.default_rng(self.seed).permutation(X.shape[0]) % 2
@@ -146,7 +147,7 @@ class MultiHeadCascade:
         rows = np.argsort(np.concatenate(halves))
         return csr_array(vstack(parts, format="csr"))[rows]
 
-    def _group_scores(self, head: InvertedIndex, X: csr_array) -> csr_array:
+    def _group_scores(self, head: InvertedIndex, X: HybridMatrix) -> csr_array:
         """Return the scores of the CASCADE_GROUPS best groups, clipped to [-1, 1] and shifted to [0, 1], as CSR."""
         groups, scores = head.top_k(X, min(CASCADE_GROUPS, head.num_labels))
         values = (np.clip(scores, -1, 1) + 1) / 2
@@ -155,10 +156,10 @@ class MultiHeadCascade:
         group_scores.sort_indices()
         return group_scores
 
-    def _with_cascade_features(self, X: csr_array, group_scores: csr_array) -> csr_array:
-        return csr_array(hstack([X, group_scores * np.float32(self.cascade_scale)], format="csr"))
+    def _with_cascade_features(self, X: HybridMatrix, group_scores: csr_array) -> HybridMatrix:
+        return X.with_columns(group_scores * np.float32(self.cascade_scale))
 
-    def _choose_beam(self, X: csr_array, Y: csr_array) -> int | None:
+    def _choose_beam(self, X: HybridMatrix, Y: csr_array) -> int | None:
         """Return the number of prefixes to keep, None for all, as `beam` says."""
         if self.beam == "all":
             return None
@@ -168,7 +169,9 @@ class MultiHeadCascade:
             return BEAM_SIZE
         if self.cascade_scale:  # the counts below know nothing of the groups among the features
             return None
-        sample = X[np.linspace(0, X.shape[0] - 1, min(X.shape[0], SAMPLE_DOCS)).astype(int)]
+        if X.dense.shape[1]:  # nor of the dense part
+            return None
+        sample = X.sparse[np.linspace(0, X.shape[0] - 1, min(X.shape[0], SAMPLE_DOCS)).astype(int)]
         lengths = [np.diff(index.indptr)[sample.indices] for index in self.indices]
         all_ns = ADD_NS * lengths[-1].sum() + RANK_NS * sample.shape[0] * self.code.num_labels
         beam_ns = ADD_NS * lengths[0].sum() + RANK_NS * sample.shape[0] * self.code.num_prefixes(1)

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 
 from ..decoding import Predictions
 from ..label_code import LabelCode, frequency_order
+from ..matrix import HybridMatrix
 from .scorer import InvertedIndex
 from .simd import LANES
 from .training import SolverOptions, fit_head
@@ -21,11 +22,11 @@ class OneVsRest:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: csr_array, Y: csr_array) -> "OneVsRest":
+    def fit(self, X: csr_array | HybridMatrix, Y: csr_array) -> "OneVsRest":
         """Train on X (num_docs, num_features) and Y (num_docs, num_labels)."""
         self.code = LabelCode(frequency_order(Y, self.seed), (Y.shape[1],))
         self.index = fit_head(
-            X,
+            HybridMatrix.of(X),
             self.code.prefixes(Y, 1),
             width=LANES,
             options=self.options,
@@ -35,7 +36,7 @@ class OneVsRest:
         )
         return self
 
-    def top_k(self, X: csr_array, k: int) -> Predictions:
+    def top_k(self, X: csr_array | HybridMatrix, k: int) -> Predictions:
         """Return the k best labels of each row of X by margin."""
         codes, scores = self.index.top_k(X, k)
         return Predictions(self.code.labels_of(codes), scores)

@@ -1,7 +1,6 @@
 """Scores of documents from sparse weights: of every label, or of a few ranges of labels, through an inverted index."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -9,22 +8,25 @@ from scipy.sparse import csr_array
 
 from ..decoding import Predictions, empty_predictions, keep_best
 from ..errors import DataError
+from ..matrix import HybridMatrix
+from .simd import LANES, dense_dot
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
-_ARRAYS = ("indptr", "labels", "codes", "levels", "bias")
 NUM_LEVELS = 128  # magnitudes of a weight; with the sign they fill a byte
 LARGEST_RATIO = 1000.0  # of the largest magnitude to the smallest
+DOCS_TOGETHER = 32  # documents that are multiplied with a tile while it is in the cache
 
 
-@dataclass(frozen=True, eq=False)
-class InvertedIndex:
+class InvertedIndex(NamedTuple):
     """The weights of a head, stored by feature: feature f weighs on labels[indptr[f] : indptr[f + 1]].
 
     A weight is stored in a byte, as the nearest of 128 magnitudes in geometric progression and a sign: at most 3%
-    off, which moved P@1,3,5 by at most 0.06 points on the dev parts of eurlex57k and llms4subjects-en.
+    off, which moved P@1,3,5 by at most 0.06 points on the dev parts of eurlex57k and llms4subjects-en. Weights of dense
+    features are stored whole, in the tiles of LANES labels that the solver trained together.
 
     indptr: int64 (num_features + 1,). labels: uint16 or int32 (nnz,), ascending within a feature. codes: uint8 (nnz,).
-    levels: float32 (256,), the weight of each code. bias: float32 (num_labels,).
+    levels: float32 (256,), the weight of each code. bias: float32 (num_labels,). tiles: float32 (num_tiles, num_dense,
+    LANES); a group of width labels has ceil(width / LANES) tiles. width: labels of a group.
     """
 
     indptr: np.ndarray
@@ -32,11 +34,22 @@ class InvertedIndex:
     codes: np.ndarray
     levels: np.ndarray
     bias: np.ndarray
+    tiles: np.ndarray
+    width: int
 
     @classmethod
-    def from_entries(cls, groups: list[Entries], *, num_features: int, bias: np.ndarray) -> "InvertedIndex":
+    def from_entries(
+        cls,
+        groups: list[Entries],
+        *,
+        num_features: int,
+        bias: np.ndarray,
+        width: int = LANES,
+        tiles: np.ndarray | None = None,
+    ) -> "InvertedIndex":
         """Sort the entries of groups of labels by feature; for each feature, labels ascend through the groups.
 
+        tiles: of the dense features, None where there are none.
         The list is emptied on the way, so that memory holds the entries once.
         """
         counts = np.zeros(num_features + 1, np.int64)
@@ -53,22 +66,28 @@ class InvertedIndex:
             features, group_labels, weights = groups.pop(0)
             halves = weights.astype(np.float16, copy=False).view(np.uint16)
             _fill(features, group_labels, code_of_half[halves], place, labels, codes)
-        return cls(indptr, labels, codes, levels, bias)
+        if tiles is None:
+            tiles = np.zeros((_num_tiles(len(bias), width), 0, LANES), np.float32)
+        return cls(indptr, labels, codes, levels, bias, tiles, width)
 
-    def state(self, prefix: str) -> dict[str, np.ndarray]:
-        """Return the arrays that `from_state` needs, their names beginning with the prefix."""
-        return {f"{prefix}.{name}": getattr(self, name) for name in _ARRAYS}
+    def state(self, prefix: str) -> dict[str, Any]:
+        """Return what `from_state` needs, the names beginning with the prefix."""
+        return {f"{prefix}.{name}": value for name, value in self._asdict().items()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], prefix: str, *, num_labels: int) -> "InvertedIndex":
         """Return the index whose `state` this is. Raises DataError where its arrays do not fit together."""
-        index = cls(**{name: state[f"{prefix}.{name}"] for name in _ARRAYS})
+        index = cls(**{name: state[f"{prefix}.{name}"] for name in cls._fields})
         ends_fit = index.indptr[0] == 0 and index.indptr[-1] == len(index.labels) == len(index.codes)
         if not (
             ends_fit
             and (np.diff(index.indptr) >= 0).all()
             and len(index.levels) == 2 * NUM_LEVELS
             and len(index.bias) == num_labels
+            and index.width > 0
+            and index.tiles.ndim == 3
+            and len(index.tiles) == _num_tiles(num_labels, index.width)
+            and index.tiles.shape[2] == LANES
         ):
             raise DataError(f"{prefix} must be an index of weights. Got arrays that do not fit together; fit again.")
         if len(index.labels) and not 0 <= index.labels.min() <= index.labels.max() < num_labels:
@@ -83,30 +102,22 @@ class InvertedIndex:
     def num_features(self) -> int:
         return len(self.indptr) - 1
 
-    def top_k(self, X: csr_array, k: int) -> Predictions:
-        """Return the k best of all labels for each row of X (num_docs, num_features), by margin w.x + b."""
-        best = empty_predictions(X.shape[0], k)
-        _top_k(self.indptr, self.labels, self.codes, self.levels, self.bias, X.indptr, X.indices, X.data, *best)
+    def top_k(self, X: HybridMatrix | csr_array, k: int) -> Predictions:
+        """Return the k best of all labels for each row of X, by margin w.x + b."""
+        X, best = HybridMatrix.of(X), empty_predictions(X.shape[0], k)
+        _top_k(self, X.sparse.indptr, X.sparse.indices, X.sparse.data, X.dense, *best)
         return best
 
-    def top_k_of_groups(self, X: csr_array, groups: np.ndarray, width: int, k: int) -> Predictions:
+    def top_k_of_groups(self, X: HybridMatrix | csr_array, groups: np.ndarray, k: int) -> Predictions:
         """Return the k best labels of each row's groups, int32 (num_docs, K), -1 pads; group g begins at g * width."""
-        best = empty_predictions(X.shape[0], k)
+        X, best = HybridMatrix.of(X), empty_predictions(X.shape[0], k)
         groups = np.sort(groups, axis=1)
-        _top_k_of_groups(
-            self.indptr,
-            self.labels,
-            self.codes,
-            self.levels,
-            self.bias,
-            X.indptr,
-            X.indices,
-            X.data,
-            groups,
-            width,
-            *best,
-        )
+        _top_k_of_groups(self, X.sparse.indptr, X.sparse.indices, X.sparse.data, X.dense, groups, *best)
         return best
+
+
+def _num_tiles(num_labels: int, width: int) -> int:
+    return -(-num_labels // width) * -(-width // LANES)
 
 
 def label_dtype(num_labels: int) -> type:
@@ -153,26 +164,50 @@ def _fill(
 
 
 @njit(nogil=True, cache=True)
+def _add_tiles(
+    index: InvertedIndex, group: int, dense: np.ndarray, doc: int, sums: np.ndarray, out: np.ndarray
+) -> None:
+    """Add the dense part of the margins of a group's labels to out, float32 (up to width,); sums: (LANES,), scratch."""
+    tile = group * -(-index.width // LANES)
+    for first in range(0, len(out), LANES):
+        sums[:] = 0
+        dense_dot(index.tiles[tile], dense, doc, sums)  # type: ignore[call-arg]
+        for lane in range(min(LANES, len(out) - first)):
+            out[first + lane] += sums[lane]
+        tile += 1
+
+
+@njit(nogil=True, cache=True)
 def _top_k(
-    indptr: np.ndarray,
-    labels: np.ndarray,
-    codes: np.ndarray,
-    levels: np.ndarray,
-    bias: np.ndarray,
+    index: InvertedIndex,
     X_indptr: np.ndarray,
     X_indices: np.ndarray,
     X_values: np.ndarray,
+    X_dense: np.ndarray,
     best_labels: np.ndarray,
     best_scores: np.ndarray,
 ) -> None:
-    scores = np.empty(len(bias), np.float32)  # (C,)
-    for doc in range(len(best_labels)):
-        scores[:] = bias
-        for entry in range(X_indptr[doc], X_indptr[doc + 1]):
-            value, feature = X_values[entry], X_indices[entry]
-            for place in range(indptr[feature], indptr[feature + 1]):
-                scores[labels[place]] += value * levels[codes[place]]
-        keep_best(scores, 0, best_labels[doc], best_scores[doc])
+    indptr, labels, codes, levels = index.indptr, index.labels, index.codes, index.levels
+    has_dense = X_dense.shape[1] > 0
+    num_together = DOCS_TOGETHER if has_dense else 1
+    scores = np.empty((num_together, len(index.bias)), np.float32)  # (B, C)
+    sums = np.empty(LANES, np.float32)
+    for start in range(0, len(best_labels), num_together):
+        stop = min(start + num_together, len(best_labels))
+        for row in range(stop - start):
+            scores[row] = index.bias
+        if has_dense:
+            for first in range(0, len(index.bias), index.width):
+                for row in range(stop - start):
+                    out = scores[row, first : first + index.width]
+                    _add_tiles(index, first // index.width, X_dense, start + row, sums, out)
+        for row in range(stop - start):
+            doc, doc_scores = start + row, scores[row]
+            for entry in range(X_indptr[doc], X_indptr[doc + 1]):
+                value, feature = X_values[entry], X_indices[entry]
+                for place in range(indptr[feature], indptr[feature + 1]):
+                    doc_scores[labels[place]] += value * levels[codes[place]]
+            keep_best(doc_scores, 0, best_labels[doc], best_scores[doc])
 
 
 @njit(nogil=True, cache=True)
@@ -189,26 +224,27 @@ def _first_at_least(labels: np.ndarray, label: int, start: int, stop: int) -> in
 
 @njit(nogil=True, cache=True)
 def _top_k_of_groups(
-    indptr: np.ndarray,
-    labels: np.ndarray,
-    codes: np.ndarray,
-    levels: np.ndarray,
-    bias: np.ndarray,
+    index: InvertedIndex,
     X_indptr: np.ndarray,
     X_indices: np.ndarray,
     X_values: np.ndarray,
+    X_dense: np.ndarray,
     groups: np.ndarray,
-    width: int,
     best_labels: np.ndarray,
     best_scores: np.ndarray,
 ) -> None:
-    num_groups = groups.shape[1]
+    indptr, labels, codes, levels = index.indptr, index.labels, index.codes, index.levels
+    bias, width, num_groups = index.bias, index.width, groups.shape[1]
+    has_dense = X_dense.shape[1] > 0
     scores = np.empty((num_groups, width), np.float32)  # (K, m)
+    sums = np.empty(LANES, np.float32)
     for doc in range(len(best_labels)):
         for slot in range(num_groups):
             first = groups[doc, slot] * width
             if first >= 0:
                 scores[slot, : len(bias) - first] = bias[first : first + width]
+                if has_dense:
+                    _add_tiles(index, groups[doc, slot], X_dense, doc, sums, scores[slot, : len(bias) - first])
         for entry in range(X_indptr[doc], X_indptr[doc + 1]):
             value, feature = X_values[entry], X_indices[entry]
             place, stop = indptr[feature], indptr[feature + 1]

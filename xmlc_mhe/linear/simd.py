@@ -1,4 +1,4 @@
-"""Two SIMD primitives that numba cannot derive itself: LANES labels advance together in one vector.
+"""Four SIMD primitives that numba cannot derive itself: LANES labels advance together in one vector.
 
 A weight block is `W` float32 (num_features, LANES), row-aligned to a cache line, so a feature costs one line
 for LANES labels. Written in LLVM's vector type because a plain loop keeps its accumulators in memory.
@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from ..label_code import LANES
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_CHAINS = 4  # sums that a dense product keeps apart, so that one addition need not wait for the other
 
 
 def aligned_zeros(num_rows: int) -> np.ndarray:
@@ -86,3 +87,59 @@ def row_add(typing_context, W, indices, values, start, stop, delta):  # type: ig
             builder.store(_multiply_add(builder, value, step, _load(builder, row)), row, align=4)
 
     return types.void(W, indices, values, types.intp, types.intp, delta), codegen
+
+
+def _dense_row(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Return pointers to W and to row `row` of X, and the length of the row."""
+    W, X, row = args[:3]
+    length = context.make_array(signature.args[1])(context, builder, X).shape
+    length = builder.extract_value(length, 1)
+    X_row = builder.gep(_data(context, builder, signature.args[1], X), [builder.mul(row, length)])
+    return _data(context, builder, signature.args[0], W), X_row, length
+
+
+@intrinsic
+def dense_dot(typing_context, W, X, row, out):  # type: ignore[no-untyped-def]
+    """out[lane] += sum over columns d of X[row, d] * W[d, lane]; X float32 (num_docs, D), C-contiguous."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        W_data, X_row, length = _dense_row(context, builder, signature, args)
+        out_vector = _vector_at(
+            builder, _data(context, builder, signature.args[3], args[3]), ir.Constant(ir.IntType(64), 0)
+        )
+        totals = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, None)) for _ in range(_CHAINS)]
+
+        def add(column: Any, total: Any) -> None:
+            value = _splat(builder, builder.load(builder.gep(X_row, [column])))
+            weights = _load(builder, _vector_at(builder, W_data, column))
+            builder.store(_multiply_add(builder, value, weights, builder.load(total)), total)
+
+        zero, step = ir.Constant(length.type, 0), ir.Constant(length.type, _CHAINS)
+        whole = builder.sub(length, builder.urem(length, step))
+        with cgutils.for_range_slice(builder, zero, whole, step, length.type) as (column, _):
+            for chain, total in enumerate(totals):
+                add(builder.add(column, ir.Constant(length.type, chain)), total)
+        with cgutils.for_range_slice(builder, whole, length, ir.Constant(length.type, 1), length.type) as (column, _):
+            add(column, totals[0])
+        result = _load(builder, out_vector)
+        for total in totals:
+            result = builder.fadd(result, builder.load(total))
+        builder.store(result, out_vector, align=4)
+
+    return types.void(W, X, types.intp, out), codegen
+
+
+@intrinsic
+def dense_add(typing_context, W, X, row, delta):  # type: ignore[no-untyped-def]
+    """W[d, lane] += X[row, d] * delta[lane] for the columns d; X float32 (num_docs, D), C-contiguous."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        W_data, X_row, length = _dense_row(context, builder, signature, args)
+        delta_data = _data(context, builder, signature.args[3], args[3])
+        step = _load(builder, _vector_at(builder, delta_data, ir.Constant(ir.IntType(64), 0)))
+        with cgutils.for_range(builder, length) as loop:
+            weights = _vector_at(builder, W_data, loop.index)
+            value = _splat(builder, builder.load(builder.gep(X_row, [loop.index])))
+            builder.store(_multiply_add(builder, value, step, _load(builder, weights)), weights, align=4)
+
+    return types.void(W, X, types.intp, delta), codegen

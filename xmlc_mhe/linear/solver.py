@@ -15,7 +15,7 @@ Source: Hsieh et al., A Dual Coordinate Descent Method for Large-scale Linear SV
 import numpy as np
 from numba import njit
 
-from .simd import LANES, row_add, row_dot
+from .simd import LANES, dense_add, dense_dot, row_add, row_dot
 
 BIAS = -1.0  # where the bias starts: a negative that shares no feature with the positives has zero loss
 LEAST_CHANGE = 1e-3  # a visit that moves every alpha less than this is not worth writing to the weights
@@ -29,6 +29,8 @@ def solve_block(
     stops: np.ndarray,
     indices: np.ndarray,
     values: np.ndarray,
+    dense: np.ndarray,
+    rows: np.ndarray,
     positive: np.ndarray,
     C: float,
     positive_weight: float,
@@ -44,10 +46,12 @@ def solve_block(
     changes little; then all are visited again.
 
     Args:
-        W: float32 (num_features, LANES) from `aligned_zeros`; holds the weights on return.
+        W: float32 (num_dense + num_features, LANES) from `aligned_zeros`; holds the weights on return.
         bias: float32 (LANES,), BIAS at first; holds b on return.
         starts, stops: int (num_docs,); a document is the entries from start to stop of indices and values.
         indices, values: int32 and float32 (nnz,), the features and their values.
+        dense, rows: float32 (any number of rows, num_dense) and int (num_docs,); a document has, beside those features,
+            the values of its row of dense, whose weights stand first in W.
         positive: uint16 (num_docs,); bit l is set where the document has the label of lane l.
         C, positive_weight: weight of the loss of negatives, and that of positives over it, > 0.
         bias_feature: value c of the feature that every document has; 0 keeps the bias as it is.
@@ -55,7 +59,8 @@ def solve_block(
         eps: a pass over all documents that changes no alpha by more than this, or than LEAST_CHANGE, is the last.
         seed: of the random order of the documents.
     """
-    num_docs = len(positive)
+    num_docs, num_dense = len(positive), dense.shape[1]
+    W_dense, W_sparse = W[:num_dense], W[num_dense:]
     bias_square = np.float32(bias_feature * bias_feature)
     zero, one = np.float32(0), np.float32(1)
     diagonals = np.array([0.5 / C, 0.5 / (C * positive_weight)], np.float32)  # of negatives, of positives
@@ -64,6 +69,8 @@ def solve_block(
         square = bias_square
         for entry in range(starts[doc], stops[doc]):
             square += values[entry] * values[entry]
+        for column in range(num_dense):
+            square += dense[rows[doc], column] * dense[rows[doc], column]
         inverses[doc] = one / (square + diagonals)
     alpha = np.zeros((num_docs, LANES), np.float32)  # (num_docs, B)
     dots, steps = np.empty(LANES, np.float32), np.empty(LANES, np.float32)  # (B,)
@@ -83,7 +90,8 @@ def solve_block(
         for position in range(num_active):
             doc = order[position]
             start, stop, signs = starts[doc], stops[doc], positive[doc]
-            row_dot(W, indices, values, start, stop, dots)  # type: ignore[call-arg]
+            row_dot(W_sparse, indices, values, start, stop, dots)  # type: ignore[call-arg]
+            dense_dot(W_dense, dense, rows[doc], dots)  # type: ignore[call-arg]
             change, is_needed = zero, False
             for lane in range(LANES):
                 is_positive = (signs >> lane) & 1
@@ -99,7 +107,8 @@ def solve_block(
                     sign = one if (signs >> lane) & 1 else -one
                     alpha[doc, lane] += sign * steps[lane]
                     bias[lane] += bias_square * steps[lane]
-                row_add(W, indices, values, start, stop, steps)
+                row_add(W_sparse, indices, values, start, stop, steps)
+                dense_add(W_dense, dense, rows[doc], steps)
             largest_change = max(largest_change, change)
             if is_needed or number == 0:
                 order[position], order[num_kept] = order[num_kept], doc

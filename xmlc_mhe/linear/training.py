@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
+from ..matrix import HybridMatrix
 from ..progress import track
 from .scorer import Entries, InvertedIndex, label_dtype
 from .simd import LANES, aligned_zeros
@@ -32,7 +33,7 @@ class SolverOptions:
 
 
 def fit_head(
-    X: csr_array,
+    X: HybridMatrix,
     Y: csr_array,
     *,
     width: int,
@@ -45,7 +46,7 @@ def fit_head(
     """Return the weights of one classifier for each column of Y, the same for any number of threads.
 
     Args:
-        X: float32 (num_docs, num_features).
+        X: (num_docs, num_features); weights of its dense columns are kept whole, those of the others above prune.
         Y: (num_docs, num_labels), sorted columns.
         width: labels of a group: columns g * width to (g + 1) * width.
         shortlist: (num_docs, num_groups); group g is trained on the documents that hold column g. None: on all of them.
@@ -53,27 +54,30 @@ def fit_head(
     num_labels, dtype = Y.shape[1], label_dtype(Y.shape[1])
     label_docs = Y.tocsc()
     group_docs = None if shortlist is None else shortlist.tocsc()
+    sparse, dense, num_dense = X.sparse, X.dense, X.dense.shape[1]
+    row_nnz, all_rows = np.diff(sparse.indptr), np.arange(X.shape[0])
 
-    row_nnz = np.diff(X.indptr)
-
-    def fit_group(group: int) -> tuple[Entries, np.ndarray]:
+    def fit_group(group: int) -> tuple[Entries, list[np.ndarray], np.ndarray]:
         docs = None if group_docs is None else group_docs.indices[slice(*group_docs.indptr[group : group + 2])]
-        rows = slice(None) if docs is None else docs
-        if docs is None or row_nnz[docs].sum() > X.nnz * LARGEST_COPY:
-            features, documents = None, (X.indptr[:-1][rows], X.indptr[1:][rows], X.indices, X.data)
+        rows = all_rows if docs is None else docs
+        if docs is None or row_nnz[docs].sum() > sparse.nnz * LARGEST_COPY:
+            features, documents = None, (sparse.indptr[:-1][rows], sparse.indptr[1:][rows], sparse.indices, sparse.data)
         else:
-            features, documents = _gather_rows(docs, X.indptr, X.indices, X.data, X.shape[1])
+            features, documents = _gather_rows(docs, sparse.indptr, sparse.indices, sparse.data, sparse.shape[1])
         blocks: list[Entries] = []
+        tiles = []
         biases = np.full(-(-width // LANES) * LANES, BIAS, np.float32)
         for first in range(group * width, min((group + 1) * width, num_labels), LANES):
             num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
             positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
             block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
-            W = aligned_zeros(X.shape[1] if features is None else len(features))
+            W = aligned_zeros(num_dense + (sparse.shape[1] if features is None else len(features)))
             solve_block(
                 W,
                 biases[first - group * width :][:LANES],
                 *documents,
+                dense,
+                rows,
                 positive,
                 options.C,
                 options.positive_weight,
@@ -82,20 +86,24 @@ def fit_head(
                 options.eps,
                 block_seed,
             )
-            kept, lanes, weights = _kept_weights(W[:, :num_lanes], options.prune)
+            tiles.append(W[:num_dense].copy())
+            kept, lanes, weights = _kept_weights(W[num_dense:, :num_lanes], options.prune)
             blocks.append((kept if features is None else features[kept], (lanes + first).astype(dtype), weights))
-        return _concatenate(blocks), biases[:width]
+        return _concatenate(blocks), tiles, biases[:width]
 
     num_groups = -(-num_labels // width)
     jobs = (joblib.delayed(fit_group)(group) for group in range(num_groups))
     done = joblib.Parallel(n_jobs=threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
     # copied by this thread, so that what the others allocate is free to use again
     progress = track(done, total=num_groups, title=title)
-    groups, bias = [], np.empty(num_groups * width, np.float32)
-    for group, ((features, labels, weights), group_bias) in enumerate(progress):
+    groups, tiles, bias = [], [], np.empty(num_groups * width, np.float32)
+    for group, ((features, labels, weights), group_tiles, group_bias) in enumerate(progress):
         groups.append((features.copy(), labels.copy(), weights.copy()))
+        tiles += group_tiles
         bias[group * width :][:width] = group_bias
-    return InvertedIndex.from_entries(groups, num_features=X.shape[1], bias=bias[:num_labels])
+    return InvertedIndex.from_entries(
+        groups, num_features=sparse.shape[1], bias=bias[:num_labels], tiles=np.stack(tiles), width=width
+    )
 
 
 def _kept_weights(W: np.ndarray, prune: float) -> Entries:

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 torch = pytest.importorskip("torch")
 
 from sklearn.base import clone  # noqa: E402
+from torch import nn  # noqa: E402
 from torch.autograd import gradcheck  # noqa: E402
 
 from xmlc_mhe import TextFeatures, XMLCClassifier  # noqa: E402
@@ -19,21 +20,29 @@ from xmlc_mhe.cli import main  # noqa: E402
 from xmlc_mhe.label_code import LabelCode  # noqa: E402
 from xmlc_mhe.model import HEADS as ALL_HEADS  # noqa: E402
 from xmlc_mhe.model_files import read_model  # noqa: E402
-from xmlc_mhe.neural import HEADS, losses, ranking  # noqa: E402
+from xmlc_mhe.neural import HEADS, blocks, cascade, losses, ranking  # noqa: E402
+from xmlc_mhe.neural.blocks import group_logits  # noqa: E402
+from xmlc_mhe.neural.cascade import NeuralCascade  # noqa: E402
 from xmlc_mhe.neural.cp import BlockedLogSumExp, SumOfProducts, code_blocks  # noqa: E402
 from xmlc_mhe.neural.etf import SimplexETF, dot_regression, simplex_etf  # noqa: E402
 from xmlc_mhe.neural.low_rank import LowRank  # noqa: E402
+from xmlc_mhe.neural.neural_head import NeuralHead  # noqa: E402
 from xmlc_mhe.neural.one_hot import OneHot  # noqa: E402
+from xmlc_mhe.neural.optimisers import optimisers_of, table  # noqa: E402
 from xmlc_mhe.neural.options import equal_head_sizes  # noqa: E402
 from xmlc_mhe.neural.product import MultiHeadProduct, best_products, digits  # noqa: E402
 from xmlc_mhe.neural.rbf import RBFSoftmax, rbf_logits  # noqa: E402
 from xmlc_mhe.neural.sampling import MultiHeadSampling  # noqa: E402
-from xmlc_mhe.neural.training import NeuralHead, optimisers_of  # noqa: E402
+from xmlc_mhe.neural.training import batches_of_epoch  # noqa: E402
 
 NUM_DOCS, NUM_LABELS, DIM = 50, 23, 24  # 23 labels are no product: mhp, mhs and cp below have padding codes
 CASES = {
     "softmax": ("softmax", {}),
     "softmax, bce": ("softmax", {"loss": "bce"}),
+    "neural-mhc": ("neural-mhc", {"embedding_dim": 16}),
+    "neural-mhc, short heads": ("neural-mhc", {"head_sizes": (6, 4), "embedding_dim": 16, "train_beam": 3}),
+    "neural-mhc, three heads": ("neural-mhc", {"head_sizes": (2, 3, 5), "embedding_dim": 16, "train_beam": 4}),
+    "neural-mhc, one head": ("neural-mhc", {"head_sizes": (23,)}),
     "mhp": ("mhp", {}),
     "mhp, three heads": ("mhp", {"num_heads": 3}),
     "mhp, given lengths": ("mhp", {"head_sizes": (2, 3, 5)}),
@@ -223,6 +232,8 @@ def all_scores(module, features):
             elif isinstance(module, MultiHeadSampling):
                 weight = module.weight.weight.view(-1, DIM)[label]
                 row.append(weight @ feature + module.bias.weight.view(-1)[label])
+            elif isinstance(module, NeuralCascade):
+                row.append(last_logit(module, feature, label))
             elif isinstance(module, SimplexETF):
                 norm = feature.norm() if module.loss_name == "dot_regression" else 1
                 row.append(module.prototypes[label] @ feature / norm)
@@ -234,6 +245,15 @@ def all_scores(module, features):
                 row.append(module.classifier.weight[label] @ hidden + module.classifier.bias[label])
         rows.append(torch.stack([torch.as_tensor(value) for value in row]))
     return torch.stack(rows).detach()
+
+
+def last_logit(module, feature, label):
+    """The logit of a label's last digit: a row of the table of its group, times the projected features."""
+    if len(module.head_sizes) == 1:
+        return module.first.weight[label] @ feature + module.first.bias[label]
+    group, digit = divmod(label, module.head_sizes[-1])
+    weight = module.weights[-1].weight[group].view(module.head_sizes[-1], -1)[digit]
+    return weight @ module.projections[-1](feature) + module.biases[-1].weight[group, digit]
 
 
 @every_head
@@ -589,12 +609,9 @@ def test_training_leaves_torch_and_the_data_as_they_were(planted):
 
 
 def test_every_document_is_taken_once_an_epoch():
-    head = NeuralHead(OneHot, epochs=3, batch_size=4)
-    batches = list(head._batches(10))
-    assert [(epoch, step, len(docs)) for epoch, step, docs in batches] == [
-        (epoch, step, size) for epoch in (1, 2, 3) for step, size in ((1, 4), (2, 4), (3, 2))
-    ]
-    epochs = [np.concatenate([docs for at, _, docs in batches if at == epoch]).tolist() for epoch in (1, 2, 3)]
+    batches = [batches_of_epoch(10, 4, epoch=epoch) for epoch in range(3)]
+    assert [[len(docs) for docs in epoch] for epoch in batches] == [[4, 4, 2]] * 3
+    epochs = [np.concatenate(epoch).tolist() for epoch in batches]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert epochs[0] != epochs[1]
 
@@ -668,11 +685,122 @@ def test_a_neural_head_without_torch_says_what_to_install(no_torch, tmp_path, mo
     assert 'xmlc-mhe: error: head "mhp" needs torch.' in capsys.readouterr().err
 
 
+# --- neural MHC -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tile", [1, 3, 8])
+@pytest.mark.parametrize(("num_groups", "num_chosen"), [(9, 4), (9, 9), (1, 1), (500, 3)])
+def test_logits_of_groups_equal_those_of_gathered_weights(monkeypatch, num_groups, num_chosen, tile):
+    monkeypatch.setattr(blocks, "TILE", tile)
+    groups = torch.stack([torch.randperm(num_groups)[:num_chosen] for _ in range(30)])
+    tables = [torch.randn(num_groups, 5 * DIM, dtype=torch.float64), torch.randn(num_groups, 5, dtype=torch.float64)]
+    features = torch.randn(30, DIM, dtype=torch.float64)
+    inputs = [tensor.requires_grad_() for tensor in (features, *tables)]
+    logits = group_logits(features, groups, *tables)
+    expected = torch.einsum("bd,bscd->bsc", features, tables[0][groups].unflatten(2, (5, DIM))) + tables[1][groups]
+    torch.testing.assert_close(logits, expected)
+    factors = torch.randn_like(logits)
+    got = torch.autograd.grad((logits * factors).sum(), inputs)
+    assert got[1].is_sparse and got[2].is_sparse
+    for gradient, other in zip(got, torch.autograd.grad((expected * factors).sum(), inputs), strict=True):
+        torch.testing.assert_close(gradient.to_dense() if gradient.is_sparse else gradient, other)
+
+
+@pytest.mark.parametrize("head_sizes", [(6, 4), (2, 3, 5), (23,), (5, 2, 3)])
+@pytest.mark.parametrize("train_beam", [1, 3, 99])
+def test_the_loss_of_neural_mhc_takes_true_prefixes_and_the_best_wrong_ones(head_sizes, train_beam):
+    """Plain loops: each head scores the continuations of the kept prefixes, true ones first, then the best wrong."""
+    module = NeuralCascade(NUM_LABELS, DIM, head_sizes=head_sizes, embedding_dim=6, train_beam=train_beam)
+    module.requires_grad_(False)
+    features, labels = torch.randn(4, DIM), torch.tensor([[3, 17, 22], [0, -1, -1], [-1, -1, -1], [8, 9, 10]])
+    most_true = [0] * len(head_sizes)
+    for row in labels.tolist():
+        for head in range(len(head_sizes)):
+            most_true[head] = max(most_true[head], len({y // module.strides[head] for y in row if y >= 0}))
+    total = 0.0
+    for feature, row in zip(features, labels.tolist(), strict=True):
+        kept = [None]
+        for head in range(len(head_sizes)):
+            size, stride = head_sizes[head], module.strides[head]
+            true = {y // stride for y in row if y >= 0}
+            scored = range(module.num_prefixes[0]) if head == 0 else [p * size + d for p in kept for d in range(size)]
+            logits = {}
+            for code in scored:
+                if head == 0:
+                    logits[code] = module.first.weight[code] @ feature + module.first.bias[code]
+                else:
+                    weight = module.weights[head - 1].weight[code // size].view(size, -1)[code % size]
+                    bias = module.biases[head - 1].weight[code // size, code % size]
+                    logits[code] = weight @ module.projections[head - 1](feature) + bias
+            real = [code for code in scored if code < module.num_prefixes[head]]
+            for code in real:
+                sign = 1 if code in true else -1
+                total = total + torch.log1p(torch.exp(-sign * logits[code]))
+            ranked = sorted(real, key=lambda code: (code not in true, -float(logits[code])))
+            kept = sorted(ranked[: max(train_beam, most_true[head])])
+    torch.testing.assert_close(module.loss(features, labels), total / 4, rtol=1e-4, atol=1e-4)
+
+
+def test_a_document_with_more_true_groups_than_the_beam_is_trained_on_all_of_them(monkeypatch):
+    scored = []
+    plain = cascade.group_logits
+    monkeypatch.setattr(cascade, "group_logits", lambda features, groups, *rest: scored.append(groups) or plain(
+        features, groups, *rest))  # fmt: skip
+    module = NeuralCascade(400, DIM, head_sizes=(200, 2), embedding_dim=6, train_beam=5)
+    labels = torch.stack([torch.arange(0, 300, 2), torch.full((150,), -1)])
+    module.loss(torch.randn(2, DIM), labels)
+    assert set(range(150)) <= set(scored[0][0].tolist())
+    assert all(len(set(row)) == len(row) for row in scored[0].tolist())
+
+
+@pytest.mark.parametrize("beam", [1, 2, 6])
+def test_a_beam_of_neural_mhc_ranks_the_continuations_of_its_best_groups(beam):
+    module = NeuralCascade(NUM_LABELS, DIM, head_sizes=(6, 4), embedding_dim=6, beam=beam).requires_grad_(False)
+    features = torch.randn(5, DIM)
+    scores, groups = all_scores(module, features), module.first(features).argsort(dim=1, descending=True)
+    labels, _ = module.top_k(features, 1)
+    for doc in range(5):
+        kept = max(beam, 2)  # a group beside the last, so that one label is always found
+        allowed = [label for label in range(NUM_LABELS) if label // 4 in groups[doc, :kept].tolist()]
+        assert labels[doc, 0] == max(allowed, key=lambda label, doc=doc: float(scores[doc, label]))
+
+
+def test_a_step_of_neural_mhc_leaves_the_groups_outside_its_shortlists_alone():
+    module = NeuralCascade(400, DIM, head_sizes=(100, 4), embedding_dim=6, train_beam=2)
+    before = module.weights[0].weight.detach().clone()
+    optimisers = optimisers_of(module, 0.1)
+    module.loss(torch.randn(3, DIM), torch.tensor([[3, 80], [9, -1], [200, 201]])).backward()
+    for optimiser in optimisers:
+        optimiser.step()
+    changed = (module.weights[0].weight != before).any(dim=1)
+    assert 4 <= changed.sum() <= 6
+    assert changed[[0, 2, 20, 50]].all()
+
+
+def test_adagrad_of_rows_follows_plain_loops_with_one_number_a_label():
+    weight = torch.randn(5, 6)
+    embedding = table(weight.clone(), labels_per_row=2)
+    (optimiser,) = optimisers_of(nn.ModuleList([embedding]), 0.1)
+    expected, sums = weight.clone().view(5, 2, 3), torch.zeros(5, 2)
+    for rows in ([0, 3], [3, 3, 1]):
+        optimiser.zero_grad()
+        factors = torch.randn(len(rows), 6)
+        (embedding(torch.tensor(rows)) * factors).sum().backward()
+        optimiser.step()
+        gradient = torch.zeros(5, 6).index_add(0, torch.tensor(rows), factors).view(5, 2, 3)
+        for row in set(rows):
+            for label in range(2):
+                sums[row, label] += gradient[row, label].square().mean()
+                expected[row, label] -= 0.1 * gradient[row, label] / sums[row, label].sqrt()
+    torch.testing.assert_close(embedding.weight.view(5, 2, 3), expected)
+    assert optimiser.state[embedding.weight]["sum"].shape == (5, 2)
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, (_, options) in CASES.items() if options.get("loss") not in losses.MANY_LABEL_LOSSES]
+    "name", [case for case, (name, _) in CASES.items() if not build(case).takes_many_labels]
 )
 def test_several_labels_or_none_are_refused_by_heads_that_take_one(planted, name):
     X, Y = planted
@@ -758,7 +886,7 @@ def test_a_wrong_option_of_the_training_is_refused(planted, options, message):
     [
         (
             {"head": "mhp", "head_options": {"rank": 3}},
-            r'^head_options of head "mhp" must be among dim, hidden, epochs, batch_size, learning_rate, num_heads\. '
+            r'^head_options of head "mhp" must be among dim, hidden, epochs, batch_size, .*, device, num_heads\. '
             r"Got 'rank'; choose one of them\.$",
         ),
         (

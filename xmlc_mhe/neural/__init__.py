@@ -1,7 +1,8 @@
 """Heads that are torch modules on a learned body: one file a head, losses, ranking, one training loop.
 
-A head is an nn.Module with `name`, `takes_many_labels` and `is_fixed` (True: it learns nothing; the body must, and ends
-without a ReLU, as fixed prototypes point everywhere), and
+A head is an nn.Module with `name`, `takes_many_labels`, `is_fixed` (True: it learns nothing; the body must, and ends
+without a ReLU, as fixed prototypes point everywhere), where its groups are ranges of labels `orders_labels` (True:
+labels are numbered in `label_order` for it), and
     __init__(num_labels, dim, *, options of its own)
     loss(features, labels)   mean over the batch; features (B, dim); labels int64 (B,), or (B, P) with -1 pads where
                              takes_many_labels
@@ -18,6 +19,6 @@ __all__ = ["HEADS", "load_neural_head"]
 def load_neural_head(name: str) -> Any:
     """Return NeuralHead, the class that trains the head of this name; raises ImportError without torch."""
     HEADS[name]
-    from .training import NeuralHead
+    from .neural_head import NeuralHead
 
     return NeuralHead

@@ -7,6 +7,7 @@ from typing import Any
 
 CLASSES = {  # name -> module, class
     "softmax": ("one_hot", "OneHot"),
+    "neural-mhc": ("cascade", "NeuralCascade"),
     "mhp": ("product", "MultiHeadProduct"),
     "mhs": ("sampling", "MultiHeadSampling"),
     "cp": ("cp", "SumOfProducts"),

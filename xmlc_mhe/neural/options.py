@@ -1,7 +1,7 @@
 """Checks of the options that several heads have."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -30,11 +30,17 @@ def equal_head_sizes(num_labels: int, num_heads: int) -> tuple[int, ...]:
     return (root,) * (num_heads - num_shorter) + (root - 1,) * num_shorter
 
 
-def choose_head_sizes(num_labels: int, head_sizes: Sequence[int] | None, num_heads: int) -> tuple[int, ...]:
-    """Return head_sizes, checked, or num_heads equal ones where they are None."""
+def choose_head_sizes(
+    num_labels: int,
+    head_sizes: Sequence[int] | None,
+    num_heads: int,
+    *,
+    default: Callable[[int, int], tuple[int, ...]] = equal_head_sizes,
+) -> tuple[int, ...]:
+    """Return head_sizes, checked, or where they are None those that default(num_labels, num_heads) gives."""
     check_whole("num_heads", num_heads)
     if head_sizes is None:
-        return equal_head_sizes(num_labels, num_heads)
+        return default(num_labels, num_heads)
     for size in head_sizes:
         check_whole("head_sizes", size)
     sizes = tuple(int(size) for size in head_sizes)

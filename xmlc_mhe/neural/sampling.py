@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocks import group_logits
 from .one_hot import top_k_of_linear
+from .optimisers import table
 from .options import check_whole
 
 
@@ -34,8 +36,8 @@ class MultiHeadSampling(nn.Module):
         self.num_labels, self.group_size, self.sampled_groups = num_labels, group_size, sampled_groups
         num_groups = -(-num_labels // group_size)
         weight = torch.empty(num_groups, group_size * dim).uniform_(-(dim**-0.5), dim**-0.5)
-        self.weight = nn.Embedding.from_pretrained(weight, freeze=False, sparse=True)
-        self.bias = nn.Embedding.from_pretrained(torch.zeros(num_groups, group_size), freeze=False, sparse=True)
+        self.weight = table(weight)
+        self.bias = table(torch.zeros(num_groups, group_size))
 
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of labels (B,) over the labels of each document's groups, mean over the batch."""
@@ -43,10 +45,9 @@ class MultiHeadSampling(nn.Module):
         num_sampled = min(self.sampled_groups, len(groups))
         # A document's own group comes first, then those that follow in the batch
         slots = (places[:, None] + torch.arange(num_sampled, device=labels.device)) % len(groups)  # (B, S)
-        weight = self.weight(groups).unflatten(1, (self.group_size, -1))  # (U, C, D)
-        logits = _logits_of_groups(features, slots, weight, self.bias(groups))  # (B, S, C)
-        first_labels = groups[slots] * self.group_size
-        candidates = first_labels[:, :, None] + torch.arange(self.group_size, device=labels.device)
+        sampled = groups[slots]
+        logits = group_logits(features, sampled, self.weight.weight, self.bias.weight)  # (B, S, C)
+        candidates = sampled[:, :, None] * self.group_size + torch.arange(self.group_size, device=labels.device)
         logits = logits.masked_fill(candidates >= self.num_labels, -torch.inf)  # padding of the last group
         return F.cross_entropy(logits.flatten(1), labels % self.group_size)
 
@@ -68,21 +69,3 @@ def _by_first_appearance(groups: Tensor) -> tuple[Tensor, Tensor]:
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order), device=groups.device)
     return distinct[order], rank[places]
-
-
-def _logits_of_groups(features: Tensor, slots: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the logits (B, S, C) of each document for its groups: features (B, D), slots (B, S) into weight (U, C, D).
-
-    The documents of a group are multiplied with it together, so that a group's weights are read once.
-    """
-    num_sampled = slots.shape[1]
-    order = slots.flatten().argsort(stable=True)  # (B S,), pairs of a document and a group, group by group
-    sorted_slots = slots.flatten()[order]
-    counts = sorted_slots.bincount(minlength=len(weight))
-    starts = counts.cumsum(0) - counts
-    rows = torch.arange(len(order), device=slots.device) - starts[sorted_slots]
-    inputs = features.new_zeros((len(weight), int(counts.max()), features.shape[1]))  # (U, most documents, D)
-    inputs = inputs.index_put((sorted_slots, rows), features[order // num_sampled])
-    outputs = torch.baddbmm(bias[:, None, :], inputs, weight.mT)  # (U, most documents, C)
-    logits = outputs[sorted_slots, rows]  # (B S, C)
-    return torch.empty_like(logits).index_put((order,), logits).unflatten(0, (-1, num_sampled))

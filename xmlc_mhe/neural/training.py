@@ -1,274 +1,380 @@
-"""The one training loop: a body from rows of X to features, a head on it, Adam, batches shuffled by the seed."""
+"""The one training loop: shuffled batches, warm-up and decay, early stopping, checkpoints, one or many devices."""
 
 import contextlib
-import inspect
+import json
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..decoding import Predictions, concatenate_predictions, empty_predictions
+from ..label_code import check_option
 from ..progress import track
-from .heads import HEADS
+from .body import HeadOnBody, lengths_of, pick
+from .checkpoint import (
+    optimiser_state,
+    read_checkpoint,
+    restore_optimisers,
+    state_copy,
+    with_prefix,
+    without_prefix,
+    write_checkpoint,
+)
+from .distributed import rank_and_size, sum_over_processes
+from .optimisers import optimisers_of
 from .options import check_above_zero, check_whole
 
-SPARSE_BELOW = 0.25  # share of stored entries of X up to which the body reads the stored entries alone
-DEFAULT_DIM = 256
-PREDICT_DOCS = 512  # documents whose features exist at a time in prediction
-NOT_OPTIONS = {"self", "num_labels", "dim", "module_class", "options", "head_sizes", "seed", "threads"}
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+BUCKET_BATCHES = 50  # shuffled batches whose documents are sorted by length together, so that batches have less padding
+ENCODER_WARMUP = 0.1  # share of the steps
+LOGGED_STEPS = 10  # of which metrics.jsonl gets a line
 
 
-class Body(nn.Module):
-    """Rows of X (CSR or dense) to features (B, dim).
-
-    Args:
-        kind: "bag", the sum of a vector a feature times its value, for sparse X; "linear", W x + b; "none", x itself.
-        is_signed: without the ReLU after the first two.
-    """
-
-    def __init__(self, kind: str, num_features: int, dim: int, *, is_signed: bool) -> None:
-        super().__init__()
-        self.is_signed = is_signed
-        self.bag = self.linear = None
-        if kind == "bag":  # rows of unit length get features of about unit length
-            vectors = torch.randn(num_features, dim) * dim**-0.5
-            self.bag = nn.EmbeddingBag.from_pretrained(vectors, freeze=False, mode="sum", sparse=True)
-        elif kind == "linear":
-            self.linear = nn.Linear(num_features, dim)
-
-    def forward(self, X: Any) -> Tensor:
-        """Return the features (B, dim) of the rows of X, float32."""
-        if self.bag is not None:
-            X = csr_array(X)
-            places = (torch.tensor(array, dtype=torch.int64) for array in (X.indices, X.indptr[:-1]))
-            features = self.bag(*places, per_sample_weights=torch.tensor(X.data, dtype=torch.float32))
-        else:
-            features = torch.tensor(X.toarray() if issparse(X) else np.asarray(X), dtype=torch.float32)
-            if self.linear is None:
-                return features
-            features = self.linear(features)
-        return features if self.is_signed else features.relu()
-
-
-class NeuralHead:
-    """A neural head with the contract of the linear ones: fit, top_k, state, from_state, describe.
-
-    The body is learned with the head: see `Body`. The same seed gives the same model with the same number of threads.
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a neural head, and its encoder if there is one, is trained.
 
     Args:
-        module_class: a value of HEADS.
-        options: of the module.
-        dim: length of the features; None: 256, or the columns of X where the body is "none".
-        hidden: True: X goes through a learned layer and a ReLU. False: as it is. None: through a layer where fewer than
-            a quarter of X's entries are stored, where dim is given, or where the head itself learns nothing.
-        epochs: passes over the documents.
-        batch_size: documents of a step.
-        learning_rate: of Adam; of SparseAdam where gradients are sparse.
-        seed: of the first weights and of the order of documents.
-        threads: of a fit; prediction takes one, as `XMLCClassifier` predicts several batches at a time.
+        epochs: most passes over the documents.
+        batch_size: documents of a step, on all devices together.
+        accumulate: parts that a step's documents are cut into, to need less memory; the gradient is the same.
+        learning_rate: of the head, by AdamW; by Adagrad or Adam where gradients are sparse.
+        encoder_learning_rate, weight_decay: of the encoder, by AdamW; its vectors have no decay.
+        warmup: share of the steps in which the learning rates rise from 0; they fall to 0 after it. None: 0.1 with an
+            encoder; without, they stay as they are.
+        clip: largest norm of the encoder's gradient.
+        precision: "float32", "bfloat16" or "float16" of products; "auto": bfloat16 on GPUs that have it.
+        ema_decay: above 0, the model is the running average of the weights after each step, w <- decay w + (1 - decay)
+            new.
+        patience: epochs without a better dev part after which training stops and the best weights are taken; 0: train
+            to the end. None: 2 with an encoder, 0 without.
+        run_dir: a folder for checkpoints and metrics.jsonl; a training that finds its own checkpoint there goes on.
+        checkpoint_every: steps from checkpoint to checkpoint; there is one after each epoch, too.
+        device: "auto", "cpu", "cuda", ...
     """
+
+    epochs: int = 20
+    batch_size: int = 64
+    accumulate: int = 1
+    learning_rate: float = 0.003
+    encoder_learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup: float | None = None
+    clip: float = 1.0
+    precision: str = "auto"
+    ema_decay: float = 0.0
+    patience: int | None = None
+    run_dir: str | None = None
+    checkpoint_every: int = 1000
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
+            check_whole(name, getattr(self, name))
+        for name in ("learning_rate", "encoder_learning_rate", "clip"):
+            check_above_zero(name, getattr(self, name))
+        if self.patience is not None:
+            check_whole("patience", self.patience, least=0)
+        for name in ("weight_decay", "warmup", "ema_decay"):
+            value = getattr(self, name)
+            if (name, value) == ("warmup", None):
+                continue
+            if isinstance(value, bool) or not (isinstance(value, int | float) and 0 <= value < 1):
+                raise ValueError(f"{name} must be a number from 0 to below 1. Got {value!r}; choose another.")
+        check_option("precision", self.precision, ["auto", *PRECISIONS])
+        try:
+            torch.device("cpu" if self.device == "auto" else self.device)
+        except (RuntimeError, TypeError):
+            raise ValueError(f'device must be "auto", "cpu", "cuda" or the like. Got {self.device!r}.') from None
+
+
+@dataclass
+class Progress:
+    """Where a training stands; with the tensors of a checkpoint, all that it needs to go on."""
+
+    step: int = 0  # steps done
+    best_score: float = -math.inf
+    epochs_since_best: int = 0
+    is_done: bool = False
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+
+def train(
+    model: HeadOnBody,
+    documents: Any,
+    Y: csr_array,
+    *,
+    options: TrainingOptions,
+    seed: int,
+    encoder: nn.Module | None = None,
+    evaluate: Callable[[HeadOnBody], float] | None = None,
+    same_run: dict[str, Any] | None = None,
+) -> None:
+    """Train a model in place.
+
+    Args:
+        documents: what `pick` takes, num_docs of them.
+        Y: CSR (num_docs, num_labels).
+        encoder: the part of the model with encoder_learning_rate.
+        evaluate: the score of a model on the dev part, larger is better; None: no early stopping.
+        same_run: JSON values that must be those of a checkpoint for it to be gone on with.
+    Raises: ValueError: the loss is not finite, or run_dir holds another run; MemoryError: a device has too little.
+    """
+    training = _Training(model, documents, Y, options=options, seed=seed, encoder=encoder, evaluate=evaluate)
+    try:
+        training.run(same_run or {})
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        raise MemoryError(
+            f"a step must fit into memory. Got: {str(error).splitlines()[0]}; raise accumulate={options.accumulate}, "
+            f"or lower batch_size={options.batch_size}, or the encoder's max_length."
+        ) from None
+
+
+class _Training:
+    """The state of one call of `train`, and its steps."""
 
     def __init__(
         self,
-        module_class: Any,
+        model: HeadOnBody,
+        documents: Any,
+        Y: csr_array,
         *,
-        options: dict[str, Any] | None = None,
-        dim: int | None = None,
-        hidden: bool | None = None,
-        epochs: int = 20,
-        batch_size: int = 64,
-        learning_rate: float = 0.003,
-        seed: int = 0,
-        threads: int = 1,
+        options: TrainingOptions,
+        seed: int,
+        encoder: nn.Module | None,
+        evaluate: Callable[[HeadOnBody], float] | None,
     ) -> None:
-        if dim is not None:
-            check_whole("dim", dim)
-        if hidden is not None and not isinstance(hidden, bool):
-            raise ValueError(f"hidden must be None, True or False. Got {hidden!r}; choose one.")
-        check_whole("epochs", epochs)
-        check_whole("batch_size", batch_size)
-        check_above_zero("learning_rate", learning_rate)
-        self.module_class, self.name = module_class, module_class.name
-        self.options = dict(options or {})
-        self.dim, self.hidden = dim, hidden
-        self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
-        self.seed, self.threads = seed, threads
+        self.model, self.documents, self.Y, self.options, self.seed = model, documents, Y, options, seed
+        self.encoder, self.evaluate = encoder, evaluate
+        self.rank, self.num_processes = rank_and_size()
+        self.lengths = lengths_of(documents)
+        self.steps_per_epoch = -(-Y.shape[0] // options.batch_size)
+        self.num_steps = options.epochs * self.steps_per_epoch
+        self.optimisers = optimisers_of(
+            model,
+            options.learning_rate,
+            encoder=encoder,
+            encoder_learning_rate=options.encoder_learning_rate,
+            weight_decay=options.weight_decay,
+        )
+        self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
+        self.average = None
+        if options.ema_decay:
+            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay))
+        self.wrapped = DistributedDataParallel(model) if self.num_processes > 1 else model
+        precision = options.precision
+        if precision == "auto":
+            has_bfloat16 = model.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            precision = "bfloat16" if has_bfloat16 else "float32"
+        self.dtype = PRECISIONS[precision]
+        self.scaler = torch.amp.GradScaler(model.device.type, enabled=precision == "float16")
+        self.run_dir = None if options.run_dir is None else Path(options.run_dir)
+        self.progress = Progress()
 
-    @classmethod
-    def from_options(
-        cls,
-        name: str,
-        head_options: dict[str, Any] | None,
-        *,
-        head_sizes: Sequence[int] | None = None,
-        seed: int = 0,
-        threads: int = 1,
-    ) -> "NeuralHead":
-        """Return the head of this name with options of the training and of the module in one dict.
+    def run(self, same_run: dict[str, Any]) -> None:
+        """Train to the end, from a checkpoint where there is one."""
+        self._restore(same_run)
+        steps = range(self.progress.step, self.num_steps)
+        if self.progress.is_done:
+            steps = range(0)
+        for step in track(steps, total=len(steps), title=self.model.head.name):
+            loss, started = self._step(step), time.perf_counter()
+            self.progress.step = step + 1
+            is_epoch = self.progress.step % self.steps_per_epoch == 0
+            if self.progress.step % LOGGED_STEPS == 0:
+                self._log({"step": self.progress.step, "epoch": step // self.steps_per_epoch + 1, "loss": loss})
+            if is_epoch and self.evaluate is not None:
+                self._compare(started)
+            self.progress.is_done |= self.progress.step == self.num_steps
+            if is_epoch or self.progress.step % self.options.checkpoint_every == 0:
+                self._save(same_run)
+            if self.progress.is_done:
+                break
+        if self.progress.best:
+            self.model.load_state_dict(self.progress.best)
+        elif self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
 
-        Raises: ValueError: an option that the head has not; ImportError: no torch.
-        """
-        module_class = HEADS[name]
-        of_module, of_training = _option_names(module_class.__init__), _option_names(cls.__init__)
-        head_options = dict(head_options or {})
-        check_option_names(name, head_options, [*of_training, *of_module])
-        options = {option: value for option, value in head_options.items() if option in of_module}
-        training = {option: value for option, value in head_options.items() if option in of_training}
-        if head_sizes is not None:
-            if "head_sizes" not in inspect.signature(module_class.__init__).parameters:
-                raise ValueError(f'head_sizes must be None for head "{name}". Got {head_sizes!r}; leave them out.')
-            options["head_sizes"] = tuple(head_sizes)
-        return cls(module_class, options=options, seed=seed, threads=threads, **training)
-
-    def fit(self, X: Any, Y: csr_array) -> "NeuralHead":
-        """Train on X (num_docs, num_features), CSR or dense, and CSR Y (num_docs, num_labels).
-
-        Raises: ValueError: a head that takes one label a document gets another number; the loss is not finite.
-        """
-        self._build(self._choose_body(X), X.shape[1], Y.shape[1])
-        if not self.module.takes_many_labels:
-            self._check_one_label(Y)
-        model = nn.ModuleList([self.body, self.module]).train()
-        with _threads(self.threads):
-            optimisers = optimisers_of(model, self.learning_rate)
-            for epoch, step, docs in track(self._batches(X.shape[0]), total=self._num_steps(X), title=self.name):
-                for optimiser in optimisers:
-                    optimiser.zero_grad()
-                loss = self.module.loss(self.body(X[docs]), self._labels(Y, docs))
-                if not math.isfinite(loss.item()):
-                    raise ValueError(
-                        f"the loss must stay finite. Got {loss.item()} in epoch {epoch}, step {step}; lower "
-                        f"learning_rate={self.learning_rate:g}, or scale the features."
-                    )
-                loss.backward()
-                for optimiser in optimisers:
-                    optimiser.step()
-        model.eval().requires_grad_(False)
-        return self
-
-    @torch.inference_mode()
-    def top_k(self, X: Any, k: int) -> Predictions:
-        """Return the k best labels of each row of X; scores are the head's, see its `top_k`."""
-        batches = [empty_predictions(0, k)]
-        with _threads(1):
-            for start in range(0, X.shape[0], PREDICT_DOCS):
-                labels, scores = self.module.top_k(self.body(X[start : start + PREDICT_DOCS]), k)
-                batches.append(Predictions(labels.numpy().astype(np.int32), scores.numpy().astype(np.float32)))
-        return concatenate_predictions(batches)
-
-    def describe(self) -> str:
-        """Return one line for people: what was built."""
-        num_parameters = sum(tensor.numel() for part in (self.body, self.module) for tensor in part.parameters())
-        body = {"bag": "a bag of vectors", "linear": "a layer", "none": "the features as they are"}[self.kind]
-        return f"head {self.name} on {body}, {num_parameters:,} parameters"
-
-    def state(self) -> dict[str, Any]:
-        """Return what `from_state` needs: JSON values and arrays."""
-        state: dict[str, Any] = {"name": self.name, "options": self.options, "dim": self.dim, "hidden": self.hidden}
-        state |= {"kind": self.kind, "num_features": self.num_features, "num_labels": self.num_labels}
-        for part in ("body", "module"):
-            tensors = getattr(self, part).state_dict()
-            state |= {f"{part}.{name}": tensor.numpy() for name, tensor in tensors.items()}
-        return state
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "NeuralHead":
-        """Return the trained head whose `state` this is."""
-        options = {name: tuple(value) if isinstance(value, list) else value for name, value in state["options"].items()}
-        head = cls(HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
-        head._build(state["kind"], state["num_features"], state["num_labels"])
-        for part in (head.body, head.module):
-            prefix = "body." if part is head.body else "module."
-            names = part.state_dict().keys()
-            part.load_state_dict({name: torch.tensor(state[prefix + name]) for name in names})
-            part.eval().requires_grad_(False)
-        return head
-
-    def _choose_body(self, X: Any) -> str:
-        is_sparse = issparse(X) and X.nnz < SPARSE_BELOW * X.shape[0] * X.shape[1]
-        is_fixed = self.module_class.is_fixed
-        hidden = is_sparse or self.dim is not None or is_fixed if self.hidden is None else self.hidden
-        if is_fixed and not hidden:
+    def _step(self, step: int) -> float:
+        """Take one step, and return its loss, the mean over the documents of the batch."""
+        docs = self._batch(step)
+        mine = docs[self.rank :: self.num_processes]
+        weight = 1.0 if len(mine) else 0.0  # more processes than documents: one is computed and does not count
+        mine = mine if len(mine) else docs[:1]
+        pieces = [piece for piece in np.array_split(mine, self.options.accumulate) if len(piece)]
+        factor = self._rate_factor(step)
+        for optimiser, rates in zip(self.optimisers, self.rates, strict=True):
+            optimiser.zero_grad(set_to_none=True)
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+        total = 0.0
+        for number, piece in enumerate(pieces, start=1):
+            with contextlib.ExitStack() as stack:
+                if self.num_processes > 1 and number < len(pieces):
+                    stack.enter_context(self.wrapped.no_sync())  # type: ignore[operator]
+                with self._autocast():
+                    loss = self.wrapped(pick(self.documents, piece), labels_of(self.Y, piece, self.model.head))
+                loss = loss * (weight * len(piece) / len(docs))
+                self.scaler.scale(loss * self.num_processes).backward()  # gradients are averaged over processes
+            total += loss.item()
+        total = sum_over_processes(total)
+        if not math.isfinite(total):
+            kept = f"; the last checkpoint in {self.run_dir} is kept" if self.run_dir else ""
             raise ValueError(
-                f'hidden must be None or True for head "{self.name}", which learns nothing itself. Got False; leave it '
-                "out."
+                f"the loss must stay finite. Got {total} in epoch {step // self.steps_per_epoch + 1}, step "
+                f"{step % self.steps_per_epoch + 1}; lower learning_rate={self.options.learning_rate:g}"
+                + (f" and encoder_learning_rate={self.options.encoder_learning_rate:g}" if self.encoder else "")
+                + f", or scale the features{kept}."
             )
-        if not hidden and self.dim is not None:
-            raise ValueError(f"dim must be None with hidden=False. Got {self.dim}; leave it out.")
-        return ("bag" if is_sparse else "linear") if hidden else "none"
+        for optimiser in self.optimisers:
+            self.scaler.unscale_(optimiser)
+        if self.encoder is not None:
+            nn.utils.clip_grad_norm_(self.encoder.parameters(), self.options.clip)
+        for optimiser in self.optimisers:
+            self.scaler.step(optimiser)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return total
 
-    def _build(self, kind: str, num_features: int, num_labels: int) -> None:
-        self.kind, self.num_features, self.num_labels = kind, num_features, num_labels
-        dim = num_features if kind == "none" else self.dim or DEFAULT_DIM
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            self.body = Body(kind, num_features, dim, is_signed=self.module_class.is_fixed)
-            self.module = self.module_class(num_labels, dim, **self.options)
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.model.device.type, self.dtype)
 
-    def _check_one_label(self, Y: csr_array) -> None:
-        counts = np.diff(Y.indptr)
-        if (counts != 1).any():
-            doc = int(np.argmax(counts != 1))
-            mend = 'use head="mhc" or head="vanilla" for several' if counts[doc] else "leave such documents out"
+    def _rate_factor(self, step: int) -> float:
+        """Return what the learning rates are multiplied with: it rises to 1 in the warm-up, and falls to 0."""
+        warmup = self.options.warmup
+        if warmup is None:
+            if self.encoder is None:
+                return 1.0
+            warmup = ENCODER_WARMUP
+        num_warmup = warmup * self.num_steps
+        return min((step + 1) / (num_warmup + 1), (self.num_steps - step) / max(self.num_steps - num_warmup, 1))
+
+    def _batch(self, step: int) -> np.ndarray:
+        """Return the documents of a step; the same for the same seed, wherever training began."""
+        epoch, number = divmod(step, self.steps_per_epoch)
+        if number == 0 or not hasattr(self, "batches"):
+            self.batches = batches_of_epoch(
+                self.Y.shape[0], self.options.batch_size, lengths=self.lengths, seed=self.seed, epoch=epoch
+            )
+        return self.batches[number]
+
+    def _compare(self, started: float) -> None:
+        """Score the model on the dev part, keep the best one, and decide whether to stop."""
+        evaluated: Any = self.model if self.average is None else self.average.module
+        evaluated.eval()
+        assert self.evaluate is not None
+        score = self.evaluate(evaluated)
+        self.model.train()
+        progress = self.progress
+        self._log({"step": progress.step, "epoch": progress.step // self.steps_per_epoch, "dev": score})
+        progress.epochs_since_best += 1
+        if score > progress.best_score:
+            progress.best_score, progress.epochs_since_best, progress.best = score, 0, state_copy(evaluated)
+        progress.is_done = progress.epochs_since_best >= (self.options.patience or 0)
+
+    def _log(self, values: dict[str, Any]) -> None:
+        if self.run_dir is None or self.rank:
+            return
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        with (self.run_dir / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def _save(self, same_run: dict[str, Any]) -> None:
+        if self.run_dir is None or self.rank:
+            return
+        tensors, numbers = optimiser_state(self.optimisers)
+        tensors = with_prefix("optimiser ", tensors) | with_prefix("model ", self.model.state_dict())
+        tensors |= with_prefix("best ", self.progress.best) | {"random": torch.get_rng_state()}
+        if self.model.device.type == "cuda":
+            tensors["random cuda"] = torch.cuda.get_rng_state()
+        if self.average is not None:
+            tensors |= with_prefix("average ", self.average.state_dict())
+        values = {name: value for name, value in vars(self.progress).items() if name != "best"}
+        values |= {"numbers": numbers, "scaler": self.scaler.state_dict(), "run": same_run}
+        write_checkpoint(self.run_dir, tensors, values)
+
+    def _restore(self, same_run: dict[str, Any]) -> None:
+        """Take up a checkpoint where there is one."""
+        found = None if self.run_dir is None else read_checkpoint(self.run_dir)
+        if found is None:
+            return
+        tensors, values = found
+        differing = [name for name, value in same_run.items() if values["run"].get(name) != value]
+        if differing:
             raise ValueError(
-                f'head "{self.name}" takes one label a document. Got {counts[doc]} in document {doc}; {mend}.'
+                f"run_dir must be a new folder, or hold a checkpoint of the same training. Got {self.run_dir}, whose "
+                f"{', '.join(differing)} differ; choose another folder, or remove the checkpoint."
             )
+        self.model.load_state_dict(without_prefix("model ", tensors))
+        restore_optimisers(self.optimisers, without_prefix("optimiser ", tensors), values["numbers"])
+        if self.average is not None:
+            self.average.load_state_dict(without_prefix("average ", tensors))
+        if values["scaler"]:
+            self.scaler.load_state_dict(values["scaler"])
+        torch.set_rng_state(tensors["random"])
+        if "random cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random cuda"])
+        for name in ("step", "best_score", "epochs_since_best", "is_done"):
+            setattr(self.progress, name, values[name])
+        self.progress.best = without_prefix("best ", tensors)
+        self._forget_later_lines()
 
-    def _num_steps(self, X: Any) -> int:
-        return self.epochs * -(-X.shape[0] // self.batch_size)
-
-    def _batches(self, num_docs: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield the epoch and the step in it, both from 1, and the documents of each batch."""
-        generator = torch.Generator().manual_seed(self.seed)
-        for epoch in range(1, self.epochs + 1):
-            order = torch.randperm(num_docs, generator=generator)
-            for step, docs in enumerate(order.split(self.batch_size), start=1):
-                yield epoch, step, docs.numpy()
-
-    def _labels(self, Y: csr_array, docs: np.ndarray) -> Tensor:
-        """Return the true labels of documents, int64 (B,), or (B, P) with -1 pads for a head that takes many."""
-        if not self.module.takes_many_labels:
-            return torch.from_numpy(Y.indices[Y.indptr[docs]].astype(np.int64))
-        rows = Y[docs]
-        counts = np.diff(rows.indptr)
-        labels = np.full((len(docs), max(1, counts.max())), -1, np.int64)
-        labels[np.arange(labels.shape[1]) < counts[:, None]] = rows.indices
-        return torch.from_numpy(labels)
-
-
-def check_option_names(name: str, head_options: dict[str, Any], allowed: Sequence[str]) -> None:
-    """Raise ValueError unless every option is one that the head of this name has."""
-    for option in head_options:
-        if option not in allowed:
-            raise ValueError(
-                f'head_options of head "{name}" must be among {", ".join(allowed)}. Got {option!r}; choose one of them.'
-            )
+    def _forget_later_lines(self) -> None:
+        """Drop the lines of metrics.jsonl that were written after the checkpoint: their steps are taken again."""
+        assert self.run_dir is not None
+        path = self.run_dir / "metrics.jsonl"
+        if path.exists() and not self.rank:
+            lines = path.read_text().splitlines()
+            kept = [line for line in lines if json.loads(line)["step"] <= self.progress.step]
+            path.write_text("".join(f"{line}\n" for line in kept))
 
 
-def _option_names(function: Any) -> list[str]:
-    own = {"dim"} if function is NeuralHead.__init__ else set()
-    return [name for name in inspect.signature(function).parameters if name not in NOT_OPTIONS - own]
+def batches_of_epoch(
+    num_docs: int, batch_size: int, *, lengths: np.ndarray | None = None, seed: int = 0, epoch: int = 0
+) -> Sequence[np.ndarray]:
+    """Return the documents of each step of an epoch, every document once.
+
+    With lengths, the documents of BUCKET_BATCHES shuffled batches are sorted by length and cut again, so that a batch
+    has documents of like length.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(num_docs)
+    starts = range(0, num_docs, batch_size)
+    if lengths is None:
+        return [order[start : start + batch_size] for start in starts]
+    size = BUCKET_BATCHES * batch_size
+    buckets = [order[start : start + size] for start in range(0, num_docs, size)]
+    order = np.concatenate([bucket[np.argsort(lengths[bucket], kind="stable")] for bucket in buckets])
+    batches = [order[start : start + batch_size] for start in starts]
+    return [batches[number] for number in random.permutation(len(batches))]
 
 
-def optimisers_of(model: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Return Adam for the parameters with dense gradients and SparseAdam for the others."""
-    tables = [module for module in model.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)]
-    sparse = [table.weight for table in tables if table.sparse]
-    dense = [parameter for parameter in model.parameters() if all(parameter is not weight for weight in sparse)]
-    optimisers: list[torch.optim.Optimizer] = []
-    if dense:
-        optimisers.append(torch.optim.Adam(dense, lr=learning_rate))
-    if sparse:
-        optimisers.append(torch.optim.SparseAdam(sparse, lr=learning_rate))
-    return optimisers
+def labels_of(Y: csr_array, docs: np.ndarray, head: Any) -> Tensor:
+    """Return the true labels of documents, int64 (B,), or (B, P) with -1 pads for a head that takes many."""
+    if not head.takes_many_labels:
+        return torch.from_numpy(Y.indices[Y.indptr[docs]].astype(np.int64))
+    rows = Y[docs]
+    counts = np.diff(rows.indptr)
+    labels = np.full((len(docs), max(1, counts.max())), -1, np.int64)
+    labels[np.arange(labels.shape[1]) < counts[:, None]] = rows.indices
+    return torch.from_numpy(labels)
 
 
 @contextlib.contextmanager
-def _threads(number: int) -> Iterator[None]:
+def torch_threads(number: int) -> Iterator[None]:
     """Have torch use so many threads, and restore its number."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)

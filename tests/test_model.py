@@ -343,10 +343,23 @@ def test_propensities_are_those_of_the_training_labels(planted, fitted):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"encoder": "bert"}, r"encoder must be one of tfidf, bow, given\. Got 'bert'; choose one of them\."),
-        ({"encoder": TfidfVectorizer()}, r"encoder must be one of .*, or a TextFeatures\. Got TfidfVectorizer; choose"),
-        ({"encoder": None}, r"encoder must be one of tfidf, bow, given, or a TextFeatures\. Got NoneType; "),
-        ({"encoder": TextFeatures}, r"encoder must be one of .*, or a TextFeatures\. Got type; "),
+        (
+            {"encoder": "bert"},
+            r"encoder must be one of tfidf, bow, given, minilm, a folder, .*\. Got 'bert'; choose one",
+        ),
+        ({"encoder": "tfidf+bert"}, r"encoder must be one of minilm, a folder, owner/name .*\. Got 'bert'; choose one"),
+        ({"encoder": "tfidf+bow"}, r'encoder must be words and a learned encoder .*\. Got "tfidf\+bow"; write '),
+        ({"encoder": "minilm+tfidf"}, r'encoder must be words and a learned encoder .*\. Got "minilm\+tfidf"; write '),
+        ({"encoder": TfidfVectorizer()}, r"encoder must be a name, a TextFeatures, or .* Got TfidfVectorizer, without"),
+        ({"encoder": None}, r"encoder must be a name, .* Got NoneType, without dim; "),
+        ({"encoder": TextFeatures}, r"encoder must be a name, .* Got type, without dim; "),
+        ({"encoder_options": {"a": 1}}, r"encoder_options must be None with encoder='tfidf'\. Got \{'a': 1\}; leave"),
+        ({"dense_scale": 2}, r"dense_scale must be None with encoder='tfidf'\. Got 2; leave it out\."),
+        ({"encoder": "tfidf+minilm", "dense_scale": 0}, r"dense_scale must be a number above 0\. Got 0; "),
+        (
+            {"encoder": "tfidf+minilm", "head": "mhp"},
+            r'head must be mhc or vanilla with words .* Got "mhp"; choose one',
+        ),
         ({"encoder": TextFeatures("bm25")}, r"weighting must be one of tfidf, bow\. Got 'bm25'; "),
         ({"head": "tree"}, r"head must be one of mhc, vanilla, softmax, .*\. Got 'tree'; "),
         ({"label_order": "best"}, r"label_order must be one of frequency, given, random\. Got 'best'; "),
@@ -360,7 +373,6 @@ def test_propensities_are_those_of_the_training_labels(planted, fitted):
         ({"C": float("nan")}, r"C must be a number above 0\. Got nan; "),
         ({"C": float("inf")}, r"C must be a number above 0\. Got inf; "),
         ({"C": "1"}, r"C must be a number above 0\. Got '1'; "),
-        ({"C": None}, r"C must be a number above 0\. Got None; "),
         *(
             ({name: -0.1}, rf"{name} must be a number from 0\. Got -0\.1; ")
             for name in ("prune", "eps", "cascade_scale")

@@ -799,9 +799,7 @@ def test_adagrad_of_rows_follows_plain_loops_with_one_number_a_label():
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", [case for case, (name, _) in CASES.items() if not build(case).takes_many_labels]
-)
+@pytest.mark.parametrize("name", [case for case, (name, _) in CASES.items() if not build(case).takes_many_labels])
 def test_several_labels_or_none_are_refused_by_heads_that_take_one(planted, name):
     X, Y = planted
     head, _ = CASES[name]

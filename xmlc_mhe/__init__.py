@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from .data import Dataset, load_dataset, load_part
 from .decoding import Predictions
+from .encoders import Encoder
 from .errors import DataError
 from .features import TextFeatures
 from .metrics import evaluate, label_propensity, metric_names
@@ -12,6 +13,7 @@ from .model import XMLCClassifier
 __all__ = [
     "DataError",
     "Dataset",
+    "Encoder",
     "Predictions",
     "TextFeatures",
     "XMLCClassifier",

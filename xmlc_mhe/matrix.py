@@ -36,6 +36,10 @@ class HybridMatrix:
     def __getitem__(self, rows: Any) -> "HybridMatrix":
         return HybridMatrix(self.sparse[rows], np.ascontiguousarray(self.dense[rows]))
 
+    def scaled(self, scale: float) -> "HybridMatrix":
+        """Return the matrix with its dense block multiplied."""
+        return HybridMatrix(self.sparse, self.dense * np.float32(scale))
+
     def with_columns(self, more: csr_array) -> "HybridMatrix":
         """Return the matrix with more sparse columns, after those it has."""
         return HybridMatrix(csr_array(hstack([self.sparse, more], format="csr")), self.dense)

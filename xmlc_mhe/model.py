@@ -1,11 +1,12 @@
 """XMLCClassifier: encoder, label code and heads behind fit, predict, score, save and load."""
 
+import logging
 import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
-from functools import partial
+from dataclasses import fields, replace
+from functools import cache, partial
 from itertools import chain, islice
 from numbers import Integral, Real
 from pathlib import Path
@@ -23,13 +24,15 @@ from . import __version__
 from .csr import check_labels, pad_columns
 from .data import Dataset
 from .decoding import Predictions, concatenate_predictions
+from .encoders import EncoderFeatures, HybridFeatures, check_encoder, check_encoder_name
 from .errors import DataError
 from .features import GivenFeatures, TextFeatures
 from .label_code import check_option
 from .linear import HEADS as LINEAR_HEADS
 from .linear.cascade import TRAIN_BEAM
 from .linear.training import SolverOptions
-from .metrics import PROPENSITY_A, PROPENSITY_B, evaluate, propensity_of_counts
+from .matrix import HybridMatrix
+from .metrics import PROPENSITY_A, PROPENSITY_B, evaluate, metric_names, propensity_of_counts
 from .model_files import read_model, write_model
 from .neural import HEADS as NEURAL_HEADS
 from .neural import load_neural_head
@@ -42,22 +45,35 @@ ENCODERS: dict[str, Any] = {
 # Name -> loader of the class that trains the head; torch is imported by the loaders of the neural ones
 HEADS: dict[str, Callable[[], Any]] = {name: partial(LINEAR_HEADS.__getitem__, name) for name in LINEAR_HEADS}
 HEADS |= {name: partial(load_neural_head, name) for name in NEURAL_HEADS}
-ENCODER_CLASSES = {cls.__name__: cls for cls in (TextFeatures, GivenFeatures)}
+ENCODER_CLASSES = {cls.__name__: cls for cls in (TextFeatures, GivenFeatures, EncoderFeatures, HybridFeatures)}
+LEARNED_CLASSES = (EncoderFeatures, HybridFeatures)
 BATCH_SIZE = 512  # documents that one thread predicts at a time
 DEFAULT_K = 5  # labels predicted for a document
+# What `fit` tries on dev with the features of a learned encoder, on so many documents at most
+CANDIDATE_CS = (0.05, 0.1, 0.2, 0.4, 0.8)
+SCALES = (0.5, 1.0, 1.5, 2.0, 3.0)
+MOST_DEV_DOCS, MOST_TUNING_DOCS = 3000, 20_000
+
+logger = logging.getLogger(__name__)
 
 
 class XMLCClassifier(BaseEstimator):
     """Tag texts or feature rows with the few right labels out of many.
 
     Args:
-        encoder: "tfidf" or "bow" for texts, "given" for a matrix of features, or a TextFeatures with your own options.
+        encoder: "tfidf" or "bow" for texts, "given" for a matrix of features, or a TextFeatures with your own options;
+            or a learned one, see `EncoderFeatures`: "minilm", a transformer's name (owner/name) or folder, a model's
+            folder, "package.module:Class", or an `Encoder`. A neural head learns it further; with "mhc" and "vanilla"
+            it stays as it is. "tfidf+minilm" (or another after the plus) puts words beside its features, for these two.
+        encoder_options: of a learned encoder that a string stands for, such as {"max_length": 64}.
+        dense_scale: what the features of a learned encoder beside words are multiplied with; None: chosen on dev.
         head: "mhc", the Multi-Head Cascade, or "vanilla", one classifier a label on all documents; or a neural one, see
-            docs/heads.md: "softmax", "mhp", "mhs", "cp", "lowrank", "etf", "rbf".
+            docs/heads.md: "softmax", "neural-mhc", "mhp", "mhs", "cp", "lowrank", "etf", "rbf".
         head_sizes: mhc: lengths of the heads, first to last, e.g. (257, 16); their product is at least the number of
             labels. None: two heads, the last about sqrt(num_labels / 5) long.
-        label_order: mhc: "frequency", "given" or "random".
-        C: weight of the loss against the size of the weights, > 0; lower where documents are few or short.
+        label_order: mhc, neural-mhc: "frequency", "given" or "random".
+        C: weight of the loss against the size of the weights, > 0; lower where documents are few or short. None: 0.5;
+            with the features of a learned encoder, chosen on dev.
         positive_weight: weight of the loss of a label's positives over that of its negatives, > 0; higher favours tail
             labels.
         bias_feature: value of a feature that every document has, whose weight is the bias that a label learns; 0: none.
@@ -81,9 +97,11 @@ class XMLCClassifier(BaseEstimator):
         encoder: Any = "tfidf",
         head: str = "mhc",
         *,
+        encoder_options: dict[str, Any] | None = None,
+        dense_scale: float | None = None,
         head_sizes: Sequence[int] | None = None,
         label_order: str = "frequency",
-        C: float = SolverOptions.C,
+        C: float | None = None,
         positive_weight: float = SolverOptions.positive_weight,
         bias_feature: float = SolverOptions.bias_feature,
         train_beam: int = TRAIN_BEAM,
@@ -98,6 +116,8 @@ class XMLCClassifier(BaseEstimator):
     ) -> None:
         self.encoder = encoder
         self.head = head
+        self.encoder_options = encoder_options
+        self.dense_scale = dense_scale
         self.head_sizes = head_sizes
         self.label_order = label_order
         self.C = C
@@ -113,13 +133,15 @@ class XMLCClassifier(BaseEstimator):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any = None) -> "XMLCClassifier":
+    def fit(self, X: Any, Y: Any = None, *, dev: Any = None) -> "XMLCClassifier":
         """Learn from documents and their labels, and return self.
 
         Args:
             X: a Dataset, or a list of texts, or with encoder="given" a matrix (num_docs, num_features).
             Y: None with a Dataset; else one list of label names a document, or one name a document, or a matrix
                 (num_docs, num_labels) whose non-zeros are true labels; labels are then named "0", "1", ...
+            dev: a Dataset, or a pair of documents and labels, for early stopping and for what is chosen on dev; None: a
+                part of the training documents where it is needed.
         Raises: ValueError: an option or the data is not as above.
         """
         self._check_options()
@@ -135,12 +157,69 @@ class XMLCClassifier(BaseEstimator):
             )
         if Y.nnz == 0:
             raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")
-        encoder = ENCODERS[self.encoder]() if isinstance(self.encoder, str) else clone(self.encoder)
-        features = encoder.fit_transform(X)
-        self.head_ = self._build_head().fit(features, Y)
+        if dev is not None:
+            pair = (dev, None) if isinstance(dev, Dataset) else dev
+            dev = _documents_and_labels(*pair, known=label_names)[:2]
+        encoder, head = self._build_encoder(), self._build_head()
+        if self.head in NEURAL_HEADS:
+            self._fit_neural(encoder, head, X, Y, dev)
+        else:
+            features = encoder.fit_transform(X)
+            if isinstance(encoder, LEARNED_CLASSES):
+                dev = None if dev is None else (encoder.transform(dev[0]), dev[1])
+                features = self._choose_on_dev(encoder, head, HybridMatrix.of(features), Y, dev)
+            head.fit(features, Y)
+        self.head_ = head
         self.encoder_, self.label_names_, self.num_docs_ = encoder, label_names, Y.shape[0]
         self.label_counts_ = np.bincount(Y.indices, minlength=len(label_names))
         return self
+
+    def _fit_neural(self, encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None) -> None:
+        """Train a neural head on features, or on an encoder that is learned with it."""
+        if isinstance(encoder, EncoderFeatures):
+            encoder.fit(X)
+            dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
+            head.fit(encoder.prepare(X), Y, encoder=encoder.module_, dev=dev)
+        else:
+            features = encoder.fit_transform(X)
+            head.fit(features, Y, dev=None if dev is None else (encoder.transform(dev[0]), dev[1]))
+
+    def _choose_on_dev(
+        self, encoder: Any, head: Any, X: HybridMatrix, Y: csr_array, dev: tuple[Any, csr_array] | None
+    ) -> HybridMatrix:
+        """Give the head the C, and the encoder beside words the scale, that are best on dev; return X so scaled."""
+        is_hybrid = isinstance(encoder, HybridFeatures)
+        scales = SCALES if is_hybrid and self.dense_scale is None else (1.0,)
+        weights = CANDIDATE_CS if self.C is None else (self.C,)
+        if len(scales) * len(weights) == 1:
+            return X
+        if dev is None:
+            order = np.random.default_rng(self.seed).permutation(Y.shape[0])
+            num_dev = min(max(1, Y.shape[0] // 5), MOST_DEV_DOCS)
+            train_rows, dev_rows = order[num_dev:], order[:num_dev]
+            dev = X[dev_rows], Y[dev_rows]
+        else:
+            train_rows, dev = np.arange(Y.shape[0]), (HybridMatrix.of(dev[0]), dev[1])
+        train_rows = np.sort(train_rows[:MOST_TUNING_DOCS])
+        X_train, Y_train = X[train_rows], Y[train_rows]
+        names = metric_names([k for k in (1, 3, 5) if k <= Y.shape[1]], metrics=("P",))
+
+        @cache
+        def score(scale: float, C: float) -> float:
+            trial = self._build_head(C=C).fit(X_train.scaled(scale), Y_train)
+            labels = trial.top_k(dev[0].scaled(scale), min(5, Y.shape[1])).labels
+            value = float(np.mean(list(evaluate(dev[1], labels, names).values())))
+            logger.info("on dev: C %g, dense_scale %g: %.2f", C, scale, 100 * value)
+            return value
+
+        scale, C = scales[len(scales) // 2], weights[len(weights) // 2]
+        for _ in range(2):  # one after the other, twice: the two hardly depend on each other
+            C = max(weights, key=lambda C, scale=scale: score(scale, C))  # type: ignore[misc]
+            scale = max(scales, key=lambda scale, C=C: score(scale, C))  # type: ignore[misc]
+        head.options = replace(head.options, C=C)
+        if is_hybrid:
+            encoder.scale_ *= scale
+        return X.scaled(scale)
 
     @property
     def n_features_in_(self) -> int:
@@ -213,6 +292,8 @@ class XMLCClassifier(BaseEstimator):
         """Write the model to a folder that must not exist, or may be overwritten; nothing is left half-written."""
         check_is_fitted(self, "head_")
         params = self.get_params(deep=False) | {"encoder": self.encoder if isinstance(self.encoder, str) else None}
+        if self.head in NEURAL_HEADS and self.head_options:
+            params["head_options"] = {name: value for name, value in self.head_options.items() if name != "run_dir"}
         versions = {"xmlc-mhe": __version__, "python": platform.python_version(), "numpy": np.__version__}
         versions |= {"scipy": scipy.__version__, "scikit-learn": sklearn.__version__}
         state: dict[str, Any] = {
@@ -229,8 +310,14 @@ class XMLCClassifier(BaseEstimator):
         write_model(folder, state, overwrite=overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None) -> "XMLCClassifier":
-        """Return the model that `save` wrote; its arrays are mapped from disk. Raises DataError where it is damaged."""
+    def load(cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None) -> "XMLCClassifier":
+        """Return the model that `save` wrote; its arrays are mapped from disk.
+
+        Args:
+            threads: None: as many as the machine has cores.
+            encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
+        Raises: DataError: the folder is damaged, or holds an encoder of your own and encoder_class is None.
+        """
         state = read_model(folder)
         parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}}
         try:
@@ -238,13 +325,17 @@ class XMLCClassifier(BaseEstimator):
                 part, _, key = name.partition(".")
                 if key:
                     parts[part][key] = value
-            encoder = ENCODER_CLASSES[state["encoder_class"]].from_state(parts["encoder"])
+            features_class = ENCODER_CLASSES[state["encoder_class"]]
+            of_encoder = {"encoder_class": encoder_class} if features_class in LEARNED_CLASSES else {}
+            encoder = features_class.from_state(parts["encoder"], **of_encoder)
             params: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in state["params"].items()
             }
             params["encoder"] = params["encoder"] or encoder
             model = cls(**params | {"threads": threads})
-            model.head_ = HEADS[state["head_name"]]().from_state(parts["head"])
+            head_class, is_neural = HEADS[state["head_name"]](), state["head_name"] in NEURAL_HEADS
+            on_encoder = {"encoder": encoder.module_} if is_neural and isinstance(encoder, EncoderFeatures) else {}
+            model.head_ = head_class.from_state(parts["head"], **on_encoder)
             model.encoder_, model.label_names_ = encoder, state["label_names"]
             model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
         except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -261,16 +352,23 @@ class XMLCClassifier(BaseEstimator):
         return tags
 
     def _check_options(self) -> None:
-        if isinstance(self.encoder, str):
-            check_option("encoder", self.encoder, ENCODERS)
-        elif not isinstance(self.encoder, tuple(ENCODER_CLASSES.values())):
-            raise ValueError(
-                f"encoder must be one of {', '.join(ENCODERS)}, or a TextFeatures. Got {type(self.encoder).__name__}; "
-                'choose one of them, or pass features of your own with encoder="given".'
-            )
         check_option("head", self.head, HEADS)
-        for name in ("C", "positive_weight", "bias_feature", "prune", "eps", "cascade_scale"):
-            value, is_weight = getattr(self, name), name in ("C", "positive_weight")
+        encoder = self._build_encoder()
+        if isinstance(encoder, HybridFeatures) and self.head in NEURAL_HEADS:
+            raise ValueError(
+                f'head must be mhc or vanilla with words beside a learned encoder. Got "{self.head}"; choose one of '
+                "these, or the encoder alone."
+            )
+        for name, has_use in (
+            ("encoder_options", isinstance(encoder, LEARNED_CLASSES) and isinstance(self.encoder, str)),
+            ("dense_scale", isinstance(encoder, HybridFeatures)),
+        ):
+            if (value := getattr(self, name)) is not None and not has_use:
+                raise ValueError(f"{name} must be None with encoder={self.encoder!r}. Got {value!r}; leave it out.")
+        for name in ("C", "dense_scale", "positive_weight", "bias_feature", "prune", "eps", "cascade_scale"):
+            value, is_weight = getattr(self, name), name in ("C", "dense_scale", "positive_weight")
+            if value is None and name in ("C", "dense_scale"):
+                continue
             if not (isinstance(value, Real) and 0 <= float(value) < np.inf) or (is_weight and value == 0):
                 raise ValueError(
                     f"{name} must be a number {'above' if is_weight else 'from'} 0. Got {value!r}; choose another."
@@ -299,12 +397,42 @@ class XMLCClassifier(BaseEstimator):
             self._build_head()  # refuses its options before the work
         self._num_threads()
 
-    def _build_head(self) -> Any:
+    def _build_encoder(self) -> Any:
+        """Return what turns documents into features, not fitted."""
+        encoder = self.encoder
+        if isinstance(encoder, tuple(ENCODER_CLASSES.values())):
+            return clone(encoder)
+        if not isinstance(encoder, str):
+            check_encoder(encoder)
+            return EncoderFeatures(encoder)
+        if encoder in ENCODERS:
+            return ENCODERS[encoder]()
+        words, plus, learned = encoder.partition("+")
+        if not plus:
+            check_encoder_name(encoder, ENCODERS)
+            return EncoderFeatures(encoder, options=self.encoder_options)
+        if words not in ("tfidf", "bow") or not learned or learned in ENCODERS:
+            raise ValueError(
+                f'encoder must be words and a learned encoder where it has a plus. Got "{encoder}"; write for example '
+                '"tfidf+minilm".'
+            )
+        check_encoder_name(learned, ())
+        features = EncoderFeatures(learned, options=self.encoder_options)
+        return HybridFeatures(TextFeatures(words), features, scale=self.dense_scale)
+
+    def _build_head(self, *, C: float | None = None) -> Any:
         if self.head in NEURAL_HEADS:
             return HEADS[self.head]().from_options(
-                self.head, self.head_options, head_sizes=self.head_sizes, seed=self.seed, threads=self._num_threads()
+                self.head,
+                self.head_options,
+                head_sizes=self.head_sizes,
+                label_order=self.label_order,
+                seed=self.seed,
+                threads=self._num_threads(),
             )
-        options = SolverOptions(**{option.name: getattr(self, option.name) for option in fields(SolverOptions)})
+        C = self.C if C is None else C
+        values = {option.name: getattr(self, option.name) for option in fields(SolverOptions)}
+        options = SolverOptions(**values | {"C": SolverOptions.C if C is None else C})
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()
         return HEADS[self.head]()(options, **shared, **{name: getattr(self, name) for name in names})
@@ -315,7 +443,9 @@ class XMLCClassifier(BaseEstimator):
         return joblib.cpu_count() if self.threads is None else self.threads
 
     def _top_k(self, piece: Any, k: int) -> Predictions:
-        return self.head_.top_k(self.encoder_.transform(piece), k)
+        is_learned_with_head = self.head in NEURAL_HEADS and isinstance(self.encoder_, EncoderFeatures)
+        read = self.encoder_.prepare if is_learned_with_head else self.encoder_.transform
+        return self.head_.top_k(read(piece), k)
 
 
 def _is_whole(value: Any, least: int) -> bool:

@@ -34,9 +34,7 @@ class Body(nn.Module):
         if self.bag is not None:
             X, device = csr_array(X), self.bag.weight.device
             places = (torch.tensor(array, dtype=torch.int64, device=device) for array in (X.indices, X.indptr[:-1]))
-            features = self.bag(
-                *places, per_sample_weights=torch.tensor(X.data, dtype=torch.float32, device=device)
-            )
+            features = self.bag(*places, per_sample_weights=torch.tensor(X.data, dtype=torch.float32, device=device))
         else:
             features = torch.tensor(X.toarray() if issparse(X) else np.asarray(X), dtype=torch.float32)
             if self.linear is None:

@@ -102,6 +102,20 @@ def test_a_head_comes_back_from_its_state(planted, case):
     assert again.describe() == head.describe()
 
 
+@pytest.mark.parametrize("num_dense", [0, 3])
+@pytest.mark.parametrize(("num_labels", "width"), [(70, 32), (64, 32), (81, 48), (41, 20), (5, 32)])
+def test_a_head_with_a_short_last_group_comes_back_from_its_state(rng, num_labels, width, num_dense):
+    Y = sp.csr_array(np.eye(num_labels, dtype=np.float32)[rng.permutation(np.repeat(np.arange(num_labels), 3))])
+    X = HybridMatrix(Y, rng.random((Y.shape[0], num_dense), np.float32))
+    sizes = (-(-num_labels // width), width)
+    head = MultiHeadCascade(SolverOptions(), head_sizes=sizes, beam="all").fit(X if num_dense else Y, Y)
+    again = MultiHeadCascade.from_state(head.state())
+    for beam_size in (None, 2):
+        head.beam_size = again.beam_size = beam_size
+        assert_same(again.top_k(X, 2), head.top_k(X, 2))
+    assert (head.top_k(X, 1).labels[:, 0] == Y.indices).all()
+
+
 @every_head
 def test_the_same_seed_gives_the_same_predictions_with_any_number_of_threads(planted, case):
     X, Y = planted

@@ -117,7 +117,8 @@ class InvertedIndex(NamedTuple):
 
 
 def _num_tiles(num_labels: int, width: int) -> int:
-    return -(-num_labels // width) * -(-width // LANES)
+    whole_groups, rest = divmod(num_labels, width)
+    return whole_groups * -(-width // LANES) + -(-rest // LANES)  # a short last group may have fewer
 
 
 def label_dtype(num_labels: int) -> type:

@@ -191,6 +191,7 @@ def test_options_of_fit_reach_the_model(records, tmp_path):
         "weighting": "bow", "sublinear_tf": False, "min_df": 1, "ngram_range": (1, 2), "hashing_bits": 10,
     }  # fmt: skip
     assert {name: value for name, value in params.items() if not name.startswith("encoder__")} == {
+        "encoder_options": None, "dense_scale": None,
         "head": "mhc", "head_sizes": (4, 3), "label_order": "random", "C": 2.0, "positive_weight": 1.5, "train_beam": 3,
         "bias_feature": 0.5, "beam": 2, "cascade_scale": 0.1, "passes": 4, "eps": 0.2, "prune": 0.01, "seed": 7,
         "head_options": None, "threads": None,

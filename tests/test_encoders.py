@@ -293,7 +293,7 @@ def test_an_encoder_of_ones_own_is_learned_saved_and_loaded_by_its_class(tmp_pat
 
 def test_a_model_file_that_names_a_class_imports_nothing(tmp_path):
     XMLCClassifier(LetterCounts(), threads=1).fit(TEXTS, NAMES).save(tmp_path / "model")
-    message = r"class must be given to load a model .* Got none, and the model names .*:LetterCounts; pass it as encoder_class"
+    message = r"class must be given to load a model .* Got none, and the model names .*:LetterCounts; pass it"
     with pytest.raises(DataError, match=message):
         XMLCClassifier.load(tmp_path / "model")
 

@@ -203,7 +203,7 @@ def check_encoder(encoder: Any) -> None:
     for member in ("dim", "options", "prepare", "state_dict"):
         if not hasattr(encoder, member):
             raise ValueError(
-                "encoder must be a name, a TextFeatures, or an Encoder: a torch.nn.Module with dim, options and prepare."
+                "encoder must be a name, a TextFeatures, or an Encoder: a torch.nn.Module with dim, options, prepare."
                 f" Got {type(encoder).__name__}, without {member}; see xmlc_mhe.Encoder."
             )
 

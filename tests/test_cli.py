@@ -488,7 +488,7 @@ def test_a_wrong_command_prints_one_line_and_writes_nothing(
 
 
 def test_a_model_in_the_way_is_told_before_training(records, model, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "load_dataset", lambda *_, **__: pytest.fail("the data was read"))
+    monkeypatch.setattr(cli.fit, "load_dataset", lambda *_, **__: pytest.fail("the data was read"))
     assert "model must not exist yet" in (line := fails(capsys, ["fit", records, "-m", model]))
     assert "overwrite it: overwrite=True, --overwrite." in line
 
@@ -512,7 +512,7 @@ def test_errors_of_others_are_one_line_too(capsys, monkeypatch, error, line):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "load_dataset", fail)
+    monkeypatch.setattr(cli.fit, "load_dataset", fail)
     assert fails(capsys, ["fit", "pydocs", "-m", "no-such-model"]) == f"xmlc-mhe: error: {line}"
 
 

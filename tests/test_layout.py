@@ -60,7 +60,13 @@ ORDER = [
     "neural.neural_head",
     "neural",
     "model",
+    "cli.common",
+    "cli.fit",
+    "cli.predict",
+    "cli.evaluate",
+    "cli.plan",
     "cli",
+    "cli.__main__",
     "",  # the package itself
 ]
 MODULES = {

@@ -6,6 +6,7 @@ from .data import Dataset, load_dataset, load_part
 from .decoding import Predictions
 from .errors import DataError
 from .features import TextFeatures
+from .formats import ReadOptions
 from .metrics import evaluate, label_propensity, metric_names
 from .model import XMLCClassifier
 
@@ -13,6 +14,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Predictions",
+    "ReadOptions",
     "TextFeatures",
     "XMLCClassifier",
     "evaluate",

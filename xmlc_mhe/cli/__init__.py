@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from .. import __version__
+from .data import add_data
 from .evaluate import add_eval
 from .fit import add_fit
 from .plan import add_plan
@@ -15,7 +16,7 @@ from .predict import add_predict
 
 logger = logging.getLogger("xmlc_mhe")
 
-COMMANDS = {"fit": add_fit, "predict": add_predict, "eval": add_eval, "plan": add_plan}
+COMMANDS = {"fit": add_fit, "predict": add_predict, "eval": add_eval, "plan": add_plan, "data": add_data}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

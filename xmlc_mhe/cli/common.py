@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+from ..formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
 
 
 def add_command(
@@ -22,6 +24,32 @@ def add_command(
         command.add_argument("--threads", type=int, metavar="N", help="most threads in use (default: all cores)")
     command.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
     return command
+
+
+def add_data_options(command: Any) -> None:
+    """Add the options that say how to read data; read_options takes them from the arguments."""
+    group = command.add_argument_group("how to read the data (xmlc-mhe data formats)")
+    group.add_argument("--data-format", choices=FORMATS, metavar="NAME", help="(default: by names and first lines)")
+    group.add_argument(
+        "--text-column", action="append", metavar="NAME", help="a column of the text (default: text; repeatable)"
+    )
+    group.add_argument(
+        "--label-column", default=DEFAULT_OPTIONS.label_column, metavar="NAME", help="(default: %(default)s)"
+    )
+    group.add_argument("--label-separator", metavar="TEXT", help="between labels in a string (default: white space)")
+    group.add_argument("--data-dir", metavar="DIR", help="the folder of benchmarks (default: the variable XMLC_DATA)")
+
+
+def read_options(args: argparse.Namespace, *, num_features: int | None = None) -> ReadOptions:
+    """Return how to read the data, as the arguments say."""
+    return ReadOptions(
+        format=args.data_format,
+        text_columns=tuple(args.text_column or DEFAULT_OPTIONS.text_columns),
+        label_column=args.label_column,
+        label_separator=args.label_separator,
+        num_features=num_features,
+        data_dir=args.data_dir,
+    )
 
 
 def check_output(path: Path | None) -> None:
@@ -51,6 +79,18 @@ def output(path: Path | None) -> Iterator[IO[bytes]]:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
+    """Print a table, the first columns aligned on the left, the others on the right."""
+    table = [titles, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join(cells).rstrip())
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

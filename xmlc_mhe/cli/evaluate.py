@@ -7,7 +7,7 @@ from typing import Any
 from ..data import load_part
 from ..metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
 from ..model import XMLCClassifier
-from .common import add_command, check_output, whole_numbers, write_json
+from .common import add_command, add_data_options, check_output, read_options, whole_numbers, write_json
 
 EXAMPLES = """examples:
   xmlc-mhe eval model records/
@@ -17,20 +17,22 @@ EXAMPLES = """examples:
 def add_eval(commands: Any) -> None:
     command = add_command(commands, "eval", run_eval, title="measure a model on labelled data", examples=EXAMPLES)
     command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
-    command.add_argument("data", metavar="DATA", help='a folder with a test part, or "pydocs"')
+    command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-k", type=whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
     command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
     command.add_argument("--drop-empty", action="store_true", help="leave out documents without labels")
     command.add_argument("--propensity-a", type=float, default=PROPENSITY_A, help="(default: %(default)s)")
     command.add_argument("--propensity-b", type=float, default=PROPENSITY_B, help="(default: %(default)s)")
+    add_data_options(command)
 
 
 def run_eval(args: argparse.Namespace) -> None:
     """Print every metric as a table in percent, and write it as JSON."""
     check_output(args.json)
     model = XMLCClassifier.load(args.model, threads=args.threads)
-    test = load_part(args.data, args.part, model.label_names_)
+    options = read_options(args, num_features=getattr(model, "n_features_in_", None))
+    test = load_part(args.data, args.part, model.label_names_, options=options)
     names = metric_names(args.k, metrics=list(METRICS))
     predictions = model.predict(test, max(args.k))
     propensity = model.label_propensity(a=args.propensity_a, b=args.propensity_b, num_labels=test.Y.shape[1])

@@ -11,7 +11,7 @@ from ..features import TextFeatures
 from ..label_code import LABEL_ORDERS
 from ..model import ENCODERS, HEADS, XMLCClassifier
 from ..model_files import check_new_model, model_bytes
-from .common import add_command, whole_numbers
+from .common import add_command, add_data_options, read_options, whole_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +19,15 @@ logger = logging.getLogger(__name__)
 EXAMPLES = """examples:
   xmlc-mhe fit pydocs -m model                      the embedded data set
   xmlc-mhe fit records/ -m model --ngrams 1,2       a folder of train_texts.txt, train_labels.txt
-  xmlc-mhe fit bibtex/ -m model --encoder given     a folder of train.txt in the repository's format"""
+  xmlc-mhe fit bibtex/ -m model --encoder given     a folder of train.txt in the repository's format
+  xmlc-mhe fit all.csv -m model --label-column tags --label-separator ,
+  xmlc-mhe fit eurlex-4k -m model --data-dir data/    a benchmark (xmlc-mhe data cards)"""
 
 
 def add_fit(commands: Any) -> None:
     command = add_command(commands, "fit", run_fit, title="train a model", examples=EXAMPLES)
     default = XMLCClassifier().get_params()
-    command.add_argument("data", metavar="DATA", help='a folder with a training part, or "pydocs"')
+    command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-m", "--model", required=True, metavar="MODEL", help="the folder to write the model to")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
     command.add_argument("--encoder", choices=ENCODERS, help="(default: tfidf for texts, given for features)")
@@ -69,12 +71,13 @@ def add_fit(commands: Any) -> None:
         "--hashing-bits", type=int, default=text["hashing_bits"], metavar="B", help="(default: %(default)s)"
     )
     words.add_argument("--raw-tf", action="store_true", help="tf in place of 1 + log tf")
+    add_data_options(command)
 
 
 def run_fit(args: argparse.Namespace) -> None:
     """Train on the data's training part, save, and say what came out."""
     check_new_model(args.model, overwrite=args.overwrite)
-    (train,) = load_dataset(args.data, parts=("train",))
+    (train,) = load_dataset(args.data, parts=("train",), options=read_options(args))
     encoder = args.encoder or ("given" if train.texts is None else "tfidf")
     if encoder != "given":
         encoder = TextFeatures(

@@ -12,7 +12,7 @@ from ..data import iter_documents
 from ..decoding import Predictions, concatenate_predictions
 from ..model import DEFAULT_K, XMLCClassifier
 from ..progress import track
-from .common import add_command, check_output, output
+from .common import add_command, add_data_options, check_output, output, read_options
 
 EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
@@ -24,12 +24,13 @@ def add_predict(commands: Any) -> None:
     command = add_command(commands, "predict", run_predict, title="tag documents", examples=EXAMPLES)
     command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
     command.add_argument(
-        "input", metavar="INPUT", help="a file of a text a line, a data folder, or - for standard input"
+        "input", metavar="INPUT", help="a file, a text a line or in any format; a data folder; - for standard input"
     )
     command.add_argument("-k", type=int, help=f"labels a document (default: {DEFAULT_K})")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
     command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")
     command.add_argument("--part", default="test", help="part of a data folder (default: %(default)s)")
+    add_data_options(command)
 
 
 def run_predict(args: argparse.Namespace) -> None:
@@ -38,7 +39,8 @@ def run_predict(args: argparse.Namespace) -> None:
         raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
     check_output(args.output)
     model = XMLCClassifier.load(args.model, threads=args.threads)
-    batches = model.predict_batches(iter_documents(args.input, part=args.part), args.k)
+    options = read_options(args, num_features=getattr(model, "n_features_in_", None))
+    batches = model.predict_batches(iter_documents(args.input, part=args.part, options=options), args.k)
     with output(args.output) as file:
         WRITERS[args.format](file, track(batches, total=None, title="batches"), model.label_names_)
 

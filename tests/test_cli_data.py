@@ -153,6 +153,14 @@ def test_convert_writes_every_part_to_a_folder_or_one_to_a_file(records, parts, 
     assert load_dataset(tmp_path / "lines.txt", parts=("train",))[0].texts == got.texts
 
 
+def test_the_end_of_a_name_stands_for_the_format_that_can_hold_the_documents(tmp_path, capsys):
+    save_dataset({"train": Dataset(None, np.eye(2), np.eye(2), ["0", "1"])}, tmp_path / "features")
+    save_dataset({"train": Dataset(["a", "b"], None, np.eye(2), ["0", "1"])}, tmp_path / "texts")
+    for source, name in (("features", "xrc"), ("texts", "libmultilabel")):
+        assert run("data", "convert", tmp_path / source, tmp_path / f"{source}.txt") == 0
+        assert capsys.readouterr().err.endswith(f"{source}.txt: 2 documents in {name}\n")
+
+
 def test_split_writes_the_parts_and_keeps_those_that_were_there(records, parts, tmp_path, capsys):
     for options in (["--random"], []):
         if not options:

@@ -264,19 +264,31 @@ def test_documents_are_streamed_without_their_labels_file(tmp_path):
     assert list(iter_documents(write(tmp_path / "d", {"test_texts.txt": "t\n"}))) == [["t"]]
 
 
-@pytest.mark.parametrize(("files", "header"), [(TEXTS, []), (XRC, [b"99999 4 3"])])
-def test_a_stream_reads_no_further_than_it_must(tmp_path, monkeypatch, files, header):
-    folder = write(tmp_path / "d", files)
+ENDLESS = {
+    "test_texts.txt": ([], "1 1:1"),
+    "test.txt": ([b"99999 4 3"], "1 1:1"),
+    "tst_X_Xf.txt": ([b"99999 4"], "1:1"),
+    "test.svm": ([], "1 1:1"),
+    "test.jsonl": ([], '{"text": "1 1:1"}'),
+    "test.csv": ([b"text\n"], "1 1:1\n"),
+    "test.tsv": ([], "1 1:1\t<http://a>"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_stream_reads_no_further_than_it_must(tmp_path, monkeypatch, name):
+    header, line = ENDLESS[name]
 
     def endless(path, *, keep_ends=False):
-        return itertools.chain(header, itertools.repeat(b"1 1:1"))
+        return itertools.chain(header, itertools.repeat(line.encode()))
 
-    for module in (formats.lines, formats.sparse_text):
+    folder = write(tmp_path / "d", {name: line})
+    for module in (formats.lines, formats.sparse_text, formats.corpora):
         monkeypatch.setattr(module, "read_lines", endless)
     stream = iter_documents(folder, batch_size=2)
     for _ in range(3):
         batch = next(stream)
-        assert (batch == ["1 1:1"] * 2) if files is TEXTS else (batch.shape == (2, 4))
+        assert (batch == ["1 1:1"] * 2) if isinstance(batch, list) else (batch.toarray()[:, 1].tolist() == [1, 1])
 
 
 def test_a_wrong_line_is_found_in_a_later_batch(tmp_path):

@@ -570,7 +570,7 @@ def test_what_a_format_cannot_carry_is_refused_and_nothing_is_written(tmp_path, 
         (
             "npz",
             Dataset(None, [[1]], [[1]], ["0"]),
-            r"a file must be in one of the formats jsonl, .* Got npz; name a folder",
+            r"a file must be in one of the formats jsonl, .* Got npz; name one of",
         ),
         (
             "xrc",
@@ -583,6 +583,11 @@ def test_what_one_file_cannot_carry_is_refused_and_nothing_is_written(tmp_path, 
     with pytest.raises(DataError, match=message):
         save_file(dataset, tmp_path / "a", format=name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_stands_for_no_format_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"a file must be in one of the formats jsonl, .* Got a\.doc; name one of"):
+        save_file(Dataset(["a"], None, [[1]], ["x"]), tmp_path / "a.doc")
 
 
 def test_a_separator_of_labels_is_written_and_read(tmp_path):

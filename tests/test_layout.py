@@ -32,6 +32,8 @@ ORDER = [
     "formats.tables",
     "formats.corpora",
     "formats.hub",
+    "formats.table",
+    "formats.finding",
     "formats",
     "cards",
     "sources",

@@ -14,8 +14,10 @@ from .formats import (
     Part,
     ReadOptions,
     check_format,
+    format_of_name,
     id_names,
     part_paths,
+    single_files,
     write_lines,
 )
 from .sources import NAMES_FILE
@@ -63,32 +65,35 @@ def save_dataset(
 
 
 def save_file(
-    dataset: Dataset, path: str | os.PathLike[str], *, format: str, options: ReadOptions = DEFAULT_OPTIONS
-) -> None:
-    """Write documents and labels to one file, which appears when it is complete, or not at all.
+    dataset: Dataset, path: str | os.PathLike[str], *, format: str | None = None, options: ReadOptions = DEFAULT_OPTIONS
+) -> str:
+    """Write documents and labels to one file, whole or not at all, and return the name of its format.
 
     Args:
         dataset: what to write.
         path: where; the end .gz or .xz compresses it.
-        format: a name from formats.FORMATS that has one file for a part.
+        format: a name from formats.FORMATS that has one file for a part; None: the one that path's name stands for.
         options: as for save_dataset.
     Raises: DataError: the format has more files or cannot hold the documents, a text or a name.
     """
     check_format(format)
-    format_, target = FORMATS[format], Path(path).resolve()
-    if not format_.suffixes:
-        single = ", ".join(f.name for f in FORMATS.values() if f.suffixes)
-        raise DataError(f"a file must be in one of the formats {single}. Got {format}; name a folder instead.")
+    target = Path(path).resolve()
+    name = format or format_of_name(target, of_texts=dataset.texts is not None)
+    if name is None or not FORMATS[name].suffixes:
+        single = ", ".join(single_files())
+        raise DataError(f"a file must be in one of the formats {single}. Got {name or target.name}; name one of these.")
+    format_ = FORMATS[name]
     _check_kind(dataset, format_)
     if not format_.keeps_names and dataset.label_names != id_names(dataset.num_labels):
         raise DataError(
-            f"labels must be called by their ids, 0, 1, ..., in one file of {format}. Got other names, as "
+            f"labels must be called by their ids, 0, 1, ..., in one file of {name}. Got other names, as "
             f'"{dataset.label_names[0]}"; write to a folder, where {NAMES_FILE} keeps them.'
         )
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         written = Path(scratch, target.name)
         format_.write(_to_part(dataset), [written], options)
         written.replace(target)
+    return name
 
 
 def _check_kind(dataset: Dataset, format_: Format) -> None:

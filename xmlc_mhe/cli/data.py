@@ -129,8 +129,7 @@ def _add_to(command: Any) -> None:
 def run_convert(args: argparse.Namespace) -> None:
     """Write every part to a folder, or one part to a file."""
     write_options = dataclasses.replace(DEFAULT_OPTIONS, label_separator=args.to_separator)
-    of_name = format_of_name(args.out)
-    if of_name is None:
+    if format_of_name(args.out, of_texts=True) is None:
         if args.part is not None:
             raise DataError(
                 f"--part must go with a file to write. Got the folder {args.out}; name a file, such as part.jsonl."
@@ -139,8 +138,8 @@ def run_convert(args: argparse.Namespace) -> None:
         return
     check_output(args.out)
     (dataset,) = load_dataset(args.data, parts=(args.part or "train",), options=read_options(args))
-    save_file(dataset, args.out, format=args.to or of_name, options=write_options)
-    logger.info("%s: %d documents in %s", args.out, dataset.num_docs, args.to or of_name)
+    to = save_file(dataset, args.out, format=args.to, options=write_options)
+    logger.info("%s: %d documents in %s", args.out, dataset.num_docs, to)
 
 
 def _save_parts(parts: dict[str, Dataset], out: Path, to: str | None, options: Any) -> None:

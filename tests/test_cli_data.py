@@ -109,6 +109,27 @@ def test_a_benchmark_is_fitted_by_its_name(shared, tmp_path, monkeypatch, capsys
     assert run("eval", tmp_path / "model", "bibtex", "-k", 1, "-q") == 0
 
 
+def test_a_benchmark_is_measured_with_its_own_constants_of_propensity(parts, tmp_path):
+    folder, test = tmp_path / "all" / "amazon-3m", parts["test"]
+    Y = test.Y.toarray()
+    Y[:20] = np.roll(Y[:20], 1, axis=1)  # not all is right: else every constant gives 1
+    save_dataset({**parts, "test": Dataset(test.texts, None, Y, test.label_names)}, folder)
+    assert run("fit", folder, "-m", tmp_path / "model", "-q", "--min-df", 1) == 0
+    results = []
+    for data, options in (
+        ("amazon-3m", []),
+        (folder, ["--propensity-a", 0.6, "--propensity-b", 2.6]),
+        (folder, []),
+        ("amazon-3m", ["--propensity-a", 9]),
+    ):
+        path = tmp_path / "result.json"
+        arguments = ["--data-dir", tmp_path / "all", "--json", path, "-q", *options]
+        assert run("eval", tmp_path / "model", data, *arguments, "-k", 1) == 0
+        results.append(json.loads(path.read_text())["PSP@1"])
+    assert results[0] == results[1]
+    assert len(set(results)) == 3
+
+
 def test_standard_input_is_texts_and_nothing_else(records, tmp_path, capsys):
     assert run("fit", records, "-m", tmp_path / "model", "-q") == 0
     error = fails(capsys, "predict", tmp_path / "model", "-", "--data-format", "jsonl")

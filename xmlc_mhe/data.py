@@ -41,20 +41,21 @@ def load_dataset(
     place = locate(source, options)
     if place.is_single and len(parts) != 1:
         raise DataError(
-            f"{source} must be asked for one part, as it holds no more. Got {', '.join(parts)}; ask for "
+            f"{place.name} must be asked for one part, as it holds no more. Got {', '.join(parts)}; ask for "
             'parts=("train",), or split it first: xmlc-mhe data split.'
         )
     listed = _listed_names(place)
     read = read_parts(place, parts)
+    own = read.get(parts[0] if place.is_single else "train")
     if listed is not None:
         label_names = listed
-    elif "train" in read or place.is_single:
-        label_names = next(iter(read.values())).names or [] if place.is_single else read["train"].names or []
+    elif own is not None:
+        label_names = own.names or []
     else:
         found = place.find("train", slice(-1, None))
         label_names = found.format.read_names(found.paths[0], place.options)
     if not label_names or ("train" in read and read["train"].Y.nnz == 0):
-        raise DataError(f"{source} must have labels in train. Got none; check that these are the files of train.")
+        raise DataError(f"{place.name} must have labels in train. Got none; check that these are the files of train.")
     datasets = {part: _with_labels(read[part], part, label_names) for part in read}
     if "train" in datasets and datasets["train"].Y.shape[1] > len(label_names):
         more = datasets["train"].Y.shape[1] - len(label_names)
@@ -66,7 +67,9 @@ def load_dataset(
     sizes = {part: dataset.X.shape[1] for part, dataset in datasets.items() if dataset.X is not None}
     if len(set(sizes.values())) > 1:
         got = ", ".join(f"{size} in {part}" for part, size in sizes.items())
-        raise DataError(f"{source} must have as many features in every part. Got {got}; make them from one vocabulary.")
+        raise DataError(
+            f"{place.name} must have as many features in every part. Got {got}; make them from one vocabulary."
+        )
     return tuple(datasets[part] for part in parts)
 
 
@@ -88,7 +91,11 @@ def _share_width(datasets: dict[str, Dataset], place: Source) -> None:
 
 
 def load_part(
-    source: str | os.PathLike[str], part: str, label_names: list[str], *, options: ReadOptions = DEFAULT_OPTIONS
+    source: str | os.PathLike[str] | Source,
+    part: str,
+    label_names: list[str],
+    *,
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> Dataset:
     """Return one part with the labels of a trained model, read as load_dataset does; other labels get later ids."""
     place = locate(source, options)

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
@@ -17,8 +16,9 @@ from urllib.parse import urlsplit
 from .cards import Card, Download, find_folder
 from .data import load_dataset, save_dataset
 from .errors import DataError
-from .formats import DEFAULT_OPTIONS, HUB_PREFIX, ReadOptions
+from .formats import DEFAULT_OPTIONS, ReadOptions
 from .progress import track
+from .sources import benchmark_on_hub
 
 logger = logging.getLogger(__name__)
 
@@ -141,10 +141,7 @@ def _fetch_archive(archive: Download, data_dir: Path, *, sha256: str | None) -> 
 
 
 def _fetch_from_hub(card: Card, data_dir: Path, options: ReadOptions) -> Path:
-    assert card.hub is not None
-    columns = {"text_columns": card.hub.text_columns, "label_column": card.hub.label_column}
-    given = {name: value for name, value in columns.items() if getattr(options, name) == getattr(DEFAULT_OPTIONS, name)}
     parts = ["train", *(["dev"] if card.sizes.dev else []), "test"]
-    loaded = load_dataset(f"{HUB_PREFIX}{card.hub.name}", parts=parts, options=replace(options, **given))  # type: ignore[arg-type]
+    loaded = load_dataset(benchmark_on_hub(card, options), parts=parts)
     save_dataset(dict(zip(parts, loaded, strict=True)), data_dir / card.name, format="jsonl")
     return data_dir / card.name

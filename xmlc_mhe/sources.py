@@ -3,11 +3,13 @@
 import os
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 from .cards import DATA_DIR_VARIABLE, Card, cards, find_folder
 from .errors import DataError
 from .formats import (
+    DEFAULT_OPTIONS,
     FORMATS,
     HUB_PREFIX,
     Found,
@@ -35,7 +37,7 @@ class Source:
     hub: str | None = None
     card: Card | None = None
 
-    @property
+    @cached_property
     def is_single(self) -> bool:
         """Whether it is one part by itself: a file, or a folder of documents."""
         if self.path is None:
@@ -80,6 +82,15 @@ def benchmark_in(card: Card, folder: Path, options: ReadOptions) -> Source:
     return Source(card.name, options, folder, card=card)
 
 
+def benchmark_on_hub(card: Card, options: ReadOptions) -> Source:
+    """Return a benchmark that the hub has; options beside the defaults come before the card's columns."""
+    assert card.hub is not None
+    columns = {"text_columns": card.hub.text_columns, "label_column": card.hub.label_column}
+    unset = [name for name in columns if getattr(options, name) == getattr(DEFAULT_OPTIONS, name)]
+    options = replace(options, **{name: columns[name] for name in unset})  # type: ignore[arg-type]
+    return Source(card.name, options, hub=card.hub.name, card=card)
+
+
 def locate(source: str | os.PathLike[str] | Source, options: ReadOptions) -> Source:
     """Return where a source is; a path comes before a benchmark of the same name, a Source is returned as it is.
 
@@ -109,10 +120,7 @@ def _locate_benchmark(card: Card, options: ReadOptions) -> Source:
     if folder is not None:
         return benchmark_in(card, folder, options)
     if card.hub is not None:
-        defaults = ReadOptions()
-        columns = {"text_columns": card.hub.text_columns, "label_column": card.hub.label_column}
-        given = {name: value for name, value in columns.items() if getattr(options, name) == getattr(defaults, name)}
-        return Source(card.name, replace(options, **given), hub=card.hub.name, card=card)  # type: ignore[arg-type]
+        return benchmark_on_hub(card, options)
     names = " or ".join(f'"{name}"' for name in (card.name, *card.folders))
     raise DataError(
         f"{card.name} must be in a folder {names} of --data-dir, or of the variable {DATA_DIR_VARIABLE}. Got "

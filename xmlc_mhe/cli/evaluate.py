@@ -7,6 +7,7 @@ from typing import Any
 from ..data import load_part
 from ..metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
 from ..model import XMLCClassifier
+from ..sources import locate
 from .common import add_command, add_data_options, check_output, read_options, whole_numbers, write_json
 
 EXAMPLES = """examples:
@@ -22,8 +23,8 @@ def add_eval(commands: Any) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
     command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
     command.add_argument("--drop-empty", action="store_true", help="leave out documents without labels")
-    command.add_argument("--propensity-a", type=float, default=PROPENSITY_A, help="(default: %(default)s)")
-    command.add_argument("--propensity-b", type=float, default=PROPENSITY_B, help="(default: %(default)s)")
+    command.add_argument("--propensity-a", type=float, help=f"(default: the benchmark's, or {PROPENSITY_A})")
+    command.add_argument("--propensity-b", type=float, help=f"(default: the benchmark's, or {PROPENSITY_B})")
     add_data_options(command)
 
 
@@ -32,10 +33,14 @@ def run_eval(args: argparse.Namespace) -> None:
     check_output(args.json)
     model = XMLCClassifier.load(args.model, threads=args.threads)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
-    test = load_part(args.data, args.part, model.label_names_, options=options)
+    place = locate(args.data, options)
+    test = load_part(place, args.part, model.label_names_, options=options)
     names = metric_names(args.k, metrics=list(METRICS))
     predictions = model.predict(test, max(args.k))
-    propensity = model.label_propensity(a=args.propensity_a, b=args.propensity_b, num_labels=test.Y.shape[1])
+    constants = dict(place.card.propensity) if place.card else {"a": PROPENSITY_A, "b": PROPENSITY_B}
+    given = {"a": args.propensity_a, "b": args.propensity_b}
+    constants |= {name: value for name, value in given.items() if value is not None}
+    propensity = model.label_propensity(**constants, num_labels=test.Y.shape[1])
     values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
     if args.json is not None:
         write_json(args.json, values)

@@ -1,6 +1,7 @@
 """Hugging Face `datasets`: by a name on the hub, or in a folder that its save_to_disk wrote."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ def hub_split_names(name: str, revision: str | None = None) -> list[str]:
     return list(_load_hub(name, revision))
 
 
+@lru_cache(maxsize=1)
 def _load_hub(name: str, revision: str | None) -> Any:
     datasets = need("datasets", "hub")
     try:
@@ -72,7 +74,9 @@ def hub_rows(source: Path | HubSplit, options: ReadOptions, *, labelled: bool) -
             yield Row(
                 place, text_of([row[name] for name in options.text_columns], place), labels_of(value, options, place)
             )
-    except (OSError, IndexError, TypeError) as error:
+    except DataError:
+        raise
+    except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{source} must be a whole split. Got: {error}; write or fetch it again.") from None
 
 

@@ -109,7 +109,7 @@ def write_hub(part: Part, folder: Path, options: ReadOptions) -> None:
         options.label_column: datasets.Sequence(datasets.Value("string")),
     }
     columns = dict(zip(kinds, (texts, labels), strict=True))
-    bars_shown = datasets.is_progress_bar_enabled()
+    bars_shown = not datasets.utils.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         datasets.Dataset.from_dict(columns, features=datasets.Features(kinds)).save_to_disk(str(folder))

@@ -277,7 +277,7 @@ def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, cap
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "most_lines"), [("fit", 60), ("predict", 26), ("eval", 28), ("plan", 20)])
+@pytest.mark.parametrize(("command", "most_lines"), [("fit", 80), ("predict", 40), ("eval", 42), ("plan", 20)])
 def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit, match="0"):
@@ -296,7 +296,7 @@ def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines
 def test_the_commands_and_the_version_are_told(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "fit | predict | eval | plan" in capsys.readouterr().out
+    assert "fit | predict | eval | plan | data" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"xmlc-mhe {__version__}\n"
@@ -411,7 +411,7 @@ def fails(capsys, arguments):
     [
         (
             "fit {top}/recrods -m {new}",
-            r'source must be "pydocs" or a path that exists\. .*; did you mean ".*/records"\?',
+            r'source must be "pydocs", a path that exists, .*\. .*; did you mean ".*/records"\?',
         ),
         ("eval {model} {top}/recrods --json {new}", r'did you mean ".*/records"\?'),
         ("predict {model} {records}/test_text.txt -o {new}", r'did you mean ".*/records/test_texts\.txt"\?'),
@@ -473,7 +473,7 @@ def fails(capsys, arguments):
         ("plan 566 --dim 0 --json {new}", r"dim must be a whole number from 1\. Got 0; choose"),
         ("plan 566 --beam 0 --json {new}", r"beam must be a whole number from 1\. Got 0; choose"),
         ("plan 566 --json {new}/out", r"out must be in a folder that exists\. Got no folder .*; make it first"),
-        ("fit {records}/test_texts.txt -m {new}", r'source must be "pydocs" or a folder\. Got the file '),
+        ("fit {records}/test_texts.txt -m {new}", r"test_texts\.txt must hold documents and their labels in a "),
     ],
 )
 def test_a_wrong_command_prints_one_line_and_writes_nothing(
@@ -489,7 +489,7 @@ def test_a_wrong_command_prints_one_line_and_writes_nothing(
 
 
 def test_a_model_in_the_way_is_told_before_training(records, model, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "load_dataset", lambda *_, **__: pytest.fail("the data was read"))
+    monkeypatch.setattr(cli.fit, "load_dataset", lambda *_, **__: pytest.fail("the data was read"))
     assert "model must not exist yet" in (line := fails(capsys, ["fit", records, "-m", model]))
     assert "overwrite it: overwrite=True, --overwrite." in line
 
@@ -513,7 +513,7 @@ def test_errors_of_others_are_one_line_too(capsys, monkeypatch, error, line):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "load_dataset", fail)
+    monkeypatch.setattr(cli.fit, "load_dataset", fail)
     assert fails(capsys, ["fit", "pydocs", "-m", "no-such-model"]) == f"xmlc-mhe: error: {line}"
 
 

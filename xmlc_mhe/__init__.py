@@ -7,6 +7,7 @@ from .decoding import Predictions
 from .encoders import Encoder
 from .errors import DataError
 from .features import TextFeatures
+from .formats import ReadOptions
 from .metrics import evaluate, label_propensity, metric_names
 from .model import XMLCClassifier
 
@@ -15,6 +16,7 @@ __all__ = [
     "Dataset",
     "Encoder",
     "Predictions",
+    "ReadOptions",
     "TextFeatures",
     "XMLCClassifier",
     "evaluate",

@@ -1,0 +1,108 @@
+"""What the commands share: a parser of their own, outputs that appear whole, JSON, lists of numbers."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from ..formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[Any], None], *, title: str, examples: str, threads: bool = True
+) -> Any:
+    """Return the parser of one more command, with the options that all commands have; run gets the parsed ones."""
+    command = commands.add_parser(
+        name, help=title, description=title, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=run)
+    if threads:
+        command.add_argument("--threads", type=int, metavar="N", help="most threads in use (default: all cores)")
+    command.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
+    return command
+
+
+def add_data_options(command: Any) -> None:
+    """Add the options that say how to read data; read_options takes them from the arguments."""
+    group = command.add_argument_group("how to read the data (xmlc-mhe data formats)")
+    group.add_argument("--data-format", choices=FORMATS, metavar="NAME", help="(default: by names and first lines)")
+    group.add_argument(
+        "--text-column", action="append", metavar="NAME", help="a column of the text (default: text; repeatable)"
+    )
+    group.add_argument(
+        "--label-column", default=DEFAULT_OPTIONS.label_column, metavar="NAME", help="(default: %(default)s)"
+    )
+    group.add_argument("--label-separator", metavar="TEXT", help="between labels in a string (default: white space)")
+    group.add_argument("--data-dir", metavar="DIR", help="the folder of benchmarks (default: the variable XMLC_DATA)")
+
+
+def read_options(args: argparse.Namespace, *, num_features: int | None = None) -> ReadOptions:
+    """Return how to read the data, as the arguments say."""
+    return ReadOptions(
+        format=args.data_format,
+        text_columns=tuple(args.text_column or DEFAULT_OPTIONS.text_columns),
+        label_column=args.label_column,
+        label_separator=args.label_separator,
+        num_features=num_features,
+        data_dir=args.data_dir,
+    )
+
+
+def check_output(path: Path | None) -> None:
+    """Raise ValueError where a file cannot be written; asked before the work."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file to write. Got a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} must be in a folder that exists. Got no folder {path.parent}; make it first.")
+
+
+@contextlib.contextmanager
+def output(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open standard output, or a file that appears under its name only when it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+    elif path.exists() and not path.is_file():  # /dev/null, a named pipe: not to be replaced by a file
+        with path.open("wb") as file:
+            yield file
+    else:
+        path = path.resolve()  # a link stays one
+        scratch = path.with_name(f".{path.name}-{os.getpid()}")
+        try:
+            with scratch.open("wb") as file:
+                yield file
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
+    """Print a table, the first columns aligned on the left, the others on the right."""
+    table = [titles, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join(cells).rstrip())
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    with output(path) as file:
+        file.write((json.dumps(values, indent=1) + "\n").encode())
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+whole_numbers.__name__ = "list of whole numbers"  # what argparse calls it in its error

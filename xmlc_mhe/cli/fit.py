@@ -30,7 +30,21 @@ def add_fit(commands: Any) -> None:
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-m", "--model", required=True, metavar="MODEL", help="the folder to write the model to")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
-    command.add_argument("--encoder", choices=ENCODERS, help="(default: tfidf for texts, given for features)")
+    command.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help=f"{', '.join(ENCODERS)}, minilm, owner/name or folder of a transformer, package.module:Class, words and "
+        "one of these, as tfidf+minilm (default: tfidf for texts, given for features)",
+    )
+    command.add_argument(
+        "--encoder-option",
+        dest="encoder_options",
+        type=_head_option,
+        action="append",
+        metavar="NAME=VALUE",
+        help="an option of a learned encoder, e.g. max_length=64 (repeatable)",
+    )
+    command.add_argument("--dense-scale", type=float, metavar="S", help="of an encoder beside words (default: by dev)")
     command.add_argument("--head", choices=HEADS, default=default["head"], help="(default: %(default)s)")
     command.add_argument(
         "--head-option",
@@ -49,7 +63,7 @@ def add_fit(commands: Any) -> None:
     )
     command.add_argument("--seed", type=int, default=default["seed"], metavar="S", help="(default: %(default)s)")
     solver = command.add_argument_group("training")
-    solver.add_argument("--C", type=float, default=default["C"], help="weight of the loss (default: %(default)s)")
+    solver.add_argument("--C", type=float, default=default["C"], help="(default: 0.5, or by dev)")
     solver.add_argument(
         "--positive-weight", type=float, default=default["positive_weight"], help="(default: %(default)s)"
     )
@@ -79,7 +93,7 @@ def run_fit(args: argparse.Namespace) -> None:
     check_new_model(args.model, overwrite=args.overwrite)
     (train,) = load_dataset(args.data, parts=("train",), options=read_options(args))
     encoder = args.encoder or ("given" if train.texts is None else "tfidf")
-    if encoder != "given":
+    if encoder in ("tfidf", "bow"):
         encoder = TextFeatures(
             encoder,
             sublinear_tf=not args.raw_tf,
@@ -87,7 +101,8 @@ def run_fit(args: argparse.Namespace) -> None:
             ngram_range=args.ngrams,
             hashing_bits=args.hashing_bits,
         )
-    args.head_options = dict(args.head_options) if args.head_options else None
+    for options in ("head_options", "encoder_options"):
+        setattr(args, options, dict(getattr(args, options)) if getattr(args, options) else None)
     names = XMLCClassifier().get_params().keys() & vars(args).keys() - {"encoder"}
     model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
     start = time.perf_counter()

@@ -1,0 +1,144 @@
+"""What the studies share: arguments, files, one style of figure, and docs/studies.md.
+
+    python recipes/studies/common.py        # writes docs/studies.md and the plots anew, from the committed JSON files
+
+A study is a module with three functions. measure(args) returns what goes into the JSON file; report(data) makes of that
+the title, what was done, the claims and the table of the document; draw(figure, data) draws it.
+"""
+
+import argparse
+import importlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Data = dict[str, Any]
+Measure = Callable[[argparse.Namespace], Data]
+Report = Callable[[Data], dict[str, Any]]
+Draw = Callable[[Any, Data], None]
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parent.parent / "docs" / "studies.md"
+STUDIES = ("low_rank", "softmax_error", "heads_and_lengths", "label_order", "imbalance")  # in the order of the document
+STYLE = {
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "xmlc-mhe",
+}
+INTRODUCTION = """# Studies
+What the papers behind the heads claim, beside what we measured. Each study is one command that writes its figures as
+JSON and a plot as PNG and SVG next to itself; `--quick` is a small version, `--folder` another place. They need
+`pip install "xmlc-mhe[neural,plots]"`. `python recipes/studies/common.py` writes this page from the JSON files,
+sentences included. Other work ran on the machine at the same time, so that times are rough.
+The time of a training step at a million labels is in [the heads](heads.md).
+"""
+
+
+def run(path: str, measure: Measure, report: Report, draw: Draw, *, takes_folders: bool = False) -> None:
+    """Do what a study's command does: parse its arguments, measure, print the claims, write JSON, PNG and SVG."""
+    parser = argparse.ArgumentParser(description=measure.__doc__)
+    if takes_folders:
+        parser.add_argument(
+            "data", nargs="+", type=Path, metavar="DATA", help="folder with train and test texts and labels"
+        )
+    parser.add_argument("--quick", action="store_true", help="a small version, in seconds")
+    parser.add_argument("--folder", type=Path, default=HERE, help="where the files go (default: next to the study)")
+    args = parser.parse_args()
+    new_figure()  # without matplotlib, stop before the work
+    start = time.perf_counter()
+    data = measure(args)
+    data["setting"] |= {"seconds": round(time.perf_counter() - start), "quick": args.quick}
+    for entry in report(data)["claims"]:
+        print(f"{entry['source']}: {entry['claim']}\n  -> {verdict(entry)} {entry['measured']}")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    target = args.folder / Path(path).name
+    target.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")
+    draw_to(target, draw, data)
+
+
+def new_figure() -> Any:
+    """Return an empty figure; raises ImportError without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('a study needs matplotlib. Got none; pip install "xmlc-mhe[neural,plots]".') from None
+    return Figure()
+
+
+def draw_to(target: Path, draw: Draw, data: Data) -> None:
+    """Write what draw(figure, data) draws to target with .png and .svg; the same data give the same SVG."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure()
+        draw(figure, data)
+        figure.savefig(target.with_suffix(".png"), dpi=120)
+        figure.savefig(target.with_suffix(".svg"), metadata={"Date": None})
+
+
+def panels(figure: Any, number: int) -> Any:
+    """Return the axes (number,) of so many panels side by side."""
+    figure.set_size_inches(4.0 * number + 0.4, 3.4)
+    return figure.subplots(1, number, squeeze=False)[0]
+
+
+def claim(source: str, text: str, *, holds: bool, measured: str) -> dict[str, Any]:
+    """Return a claim as the result keeps it."""
+    return {"source": source, "claim": text, "holds": bool(holds), "measured": measured}
+
+
+def verdict(entry: dict[str, Any]) -> str:
+    """Return the word before what was measured."""
+    return "Holds." if entry["holds"] else "Does not hold here."
+
+
+def percent(share: float) -> str:
+    """Return a share as text, in percent with one digit."""
+    return f"{100 * share:.1f}"
+
+
+def section(study: str, data: Data, report: Report) -> str:
+    """Return the part of the document that shows a study."""
+    of, link = report(data), f"../recipes/studies/{study}"
+    lines = [f"## {of['title']}", f"`python recipes/studies/{study}.py{of.get('arguments', '')}`", ""]
+    lines += [
+        f"{of['about']} The run took {data['setting']['seconds']} s ([code]({link}.py), [figures]({link}.json)).",
+        "",
+    ]
+    lines += [f"![{of['title']}]({link}.png)", ""]
+    for entry in of["claims"]:
+        lines += [f"- {entry['source']}: {entry['claim']} **{verdict(entry)}** {entry['measured']}"]
+    columns = list(of["table"][0])
+    lines += ["", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    lines += [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in of["table"]]
+    return "\n".join(lines) + "\n"
+
+
+def load(study: str) -> tuple[Any, Data]:
+    """Return the module of a study and what its committed JSON file holds."""
+    return importlib.import_module(study), json.loads((HERE / f"{study}.json").read_text())
+
+
+def document() -> str:
+    """Return docs/studies.md."""
+    parts = [section(study, data, module.report) for study in STUDIES for module, data in [load(study)]]
+    return "\n".join([INTRODUCTION, *parts])
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())
+    for study in STUDIES:
+        module, data = load(study)
+        draw_to(HERE / study, module.draw, data)

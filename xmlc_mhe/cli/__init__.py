@@ -13,10 +13,11 @@ from .evaluate import add_eval
 from .fit import add_fit
 from .plan import add_plan
 from .predict import add_predict
+from .run import add_run
 
 logger = logging.getLogger("xmlc_mhe")
 
-COMMANDS = {"fit": add_fit, "predict": add_predict, "eval": add_eval, "plan": add_plan, "data": add_data}
+COMMANDS = {"fit": add_fit, "predict": add_predict, "eval": add_eval, "plan": add_plan, "data": add_data, "run": add_run}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -49,7 +49,7 @@ def test_the_table_has_empty_cells_where_nothing_was_run(tmp_path):
     (folder / "mhc.toml").write_text('data = "new"\n')
     (folder / "published.toml").write_text('note = "From papers."\n[P]\n"Other" = [50, 40.5, 30]\n')
     lines = script["table_of"](tmp_path).splitlines()
-    ours, other = lines[lines.index("| " + " | ".join(["---"] * 13) + " |") + 1 :][:2]
+    ours, other = lines[lines.index("| " + " | ".join(["---"] * 14) + " |") + 1 :][:2]
     assert set(ours.split("|")[2:-1]) == {"  "}
     assert other.split("|")[1:6] == [" Other ", " 50.00 ", " 40.50 ", " 30.00 ", "  "]
     assert "Not run yet." in lines
@@ -59,6 +59,8 @@ def test_the_table_has_empty_cells_where_nothing_was_run(tmp_path):
 def test_a_recipe_gives_the_figures_of_its_result_again(shared):
     """Within half a point, as other versions of numpy may order documents differently."""
     path = ROOT / "cooking" / "mhc.toml"
+    if not path.with_name(path.stem + RESULT).exists():
+        pytest.skip("not run yet")
     recipe = read_recipe(path)
     found, _ = run_recipe(recipe, name="again", data_dir=shared / "data", threads=2)
     recorded = json.loads(path.with_name(path.stem + RESULT).read_text())

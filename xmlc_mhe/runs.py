@@ -122,9 +122,10 @@ def run_recipe(
     if model.head in LINEAR_HEADS:  # compile, or load what was compiled before: no part of a fit
         tiny = XMLCClassifier("given", threads=threads).fit(np.eye(2), np.eye(2))
         tiny.predict(np.eye(2), k=1)
-    compiled = time.perf_counter()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    compiled, cpu_before = time.perf_counter(), time.process_time()
     model.fit(train)
-    fitted = time.perf_counter()
+    fitted, cpu_after = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(model_folder) if model_folder is not None else Path(scratch, "model")
         model.save(folder)
@@ -147,12 +148,22 @@ def run_recipe(
         "data": describe_data({"train": train, evaluation.part: test}),
         "head": model.head_.describe(),
         "metrics": measure(outcome, evaluation),
-        "seconds": {"compile": compiled - start, "fit": fitted - compiled, "predict": predicted - before},
+        "seconds": {
+            "compile": compiled - start,
+            "fit": fitted - compiled,
+            "fit_cpu": cpu_after - cpu_before,  # of all threads: hardly more on a machine that others use, too
+            "predict": predicted - before,
+        },
         "predict_ms": 1000 * (predicted - before) / max(test.num_docs, 1),
         "model_megabytes": megabytes,
         "peak_mib": peak_mib(),
         "recipe": filled,
-        "machine": {"cores": joblib.cpu_count(), "threads": threads, "architecture": platform.machine()},
+        "machine": {
+            "cores": joblib.cpu_count(),
+            "threads": threads,
+            "architecture": platform.machine(),
+            "load_before": load,  # processes that ran or waited in the last minute, those of others among them
+        },
         "versions": versions(),
         "commit": commit(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),

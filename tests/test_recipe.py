@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from xmlc_mhe.errors import RecipeError
+from xmlc_mhe.formats import FORMATS, ReadOptions
 from xmlc_mhe.recipe import FEATURE_OPTIONS, MODEL_OPTIONS, Evaluation, make_recipe, read_recipe
 
 FULL = """
 data = "records"
+[reading]
+label_separator = ";"
 [features]
 ngram_range = [1, 2]
 min_df = 3
@@ -37,6 +40,7 @@ def test_what_a_file_says_reaches_the_model_and_the_evaluation(recipe):
     assert (model.C, model.head_sizes, model.beam, model.threads) == (2, (4, 16), "all", 3)
     encoder = model.encoder.get_params()
     assert (encoder["weighting"], encoder["ngram_range"], encoder["min_df"]) == ("bow", (1, 2), 3)
+    assert recipe.reading == ReadOptions(label_separator=";")
     assert recipe.evaluation == Evaluation("dev", (1, 10), True, 0.5, 0.4)
 
 
@@ -82,6 +86,10 @@ def test_a_recipe_cannot_be_changed(recipe):
         ({"data": "x", "features": {"min_df": 0}}, r"\[features\] min_df must be a whole number from 1"),
         ({"data": "x", "features": {"sublinear_tf": "no"}}, r"\[features\] sublinear_tf must be true or false"),
         ({"data": "x", "features": {"min_df": 2}, "model": {"encoder": "given"}}, r"\[features\] must be left out"),
+        ({"data": "x", "reading": {"text_columns": "a"}}, r"\[reading\] text_columns must be a list of names"),
+        ({"data": "x", "reading": {"format": "doc"}}, rf"\[reading\] format must be one of {next(iter(FORMATS))}"),
+        ({"data": "x", "reading": {"label_column": 1}}, r"\[reading\] label_column must be a string"),
+        ({"data": "x", "reading": {"data_dir": "a"}}, r'\[reading\] has no option "data_dir"'),
         ({"data": "x", "evaluation": {"k": 5}}, r"\[evaluation\] k must be a list of whole numbers"),
         ({"data": "x", "evaluation": {"k": []}}, r"\[evaluation\] k must be a list"),
         ({"data": "x", "evaluation": {"k": [True]}}, r"\[evaluation\] k must be a list"),
@@ -132,6 +140,12 @@ def test_random_tables_give_a_recipe_or_a_recipe_error(rng):
         except RecipeError:
             continue
         recipe.build(has_texts=True)
+
+
+def test_a_benchmark_has_the_propensities_of_its_card_unless_the_recipe_says_others():
+    for given, expected in (({}, (0.6, 2.6)), ({"propensity_b": 1}, (0.6, 1))):
+        evaluation = make_recipe({"data": "amazon-670k", "evaluation": given}).evaluation
+        assert (evaluation.propensity_a, evaluation.propensity_b) == expected
 
 
 def test_the_defaults_of_a_recipe_are_those_of_the_model():

@@ -11,6 +11,7 @@ from xmlc_mhe import Dataset, XMLCClassifier, evaluate, label_propensity, load_d
 from xmlc_mhe.cli import main
 from xmlc_mhe.data import save_dataset
 from xmlc_mhe.errors import DataError
+from xmlc_mhe.formats import ReadOptions
 from xmlc_mhe.metrics import METRICS
 from xmlc_mhe.recipe import Evaluation, make_recipe
 from xmlc_mhe.runs import Outcome, data_sha256, find_data, measure, run_recipe, subset
@@ -158,18 +159,31 @@ def test_a_subset_keeps_the_labels(data_dir):
         np.testing.assert_array_equal(few.Y.toarray(), train.Y[[3, 5]].toarray())
 
 
-def test_data_is_found_by_argument_then_variable_then_path(data_dir, monkeypatch):
+def test_data_is_found_by_argument_then_variable_then_path(data_dir, monkeypatch, tmp_path):
     monkeypatch.delenv("XMLC_DATA", raising=False)
-    assert find_data("pydocs") == "pydocs"
-    assert find_data(str(data_dir / "texts")) == str(data_dir / "texts")
-    with pytest.raises(DataError, match=r'data must be found to run a recipe\. Got "texts", and no folder'):
+    monkeypatch.chdir(tmp_path)
+    assert find_data(str(data_dir / "texts")).path == data_dir / "texts"
+    with pytest.raises(DataError, match=r'Got "texts"; .* It may also be a folder of --data-dir or XMLC_DATA\.'):
         find_data("texts")
     monkeypatch.setenv("XMLC_DATA", str(data_dir))
-    assert find_data("texts") == data_dir / "texts"
+    assert find_data("texts").path == data_dir / "texts"
     monkeypatch.setenv("XMLC_DATA", "nowhere")
-    assert find_data("texts", data_dir) == data_dir / "texts"
-    with pytest.raises(DataError, match=r'"texts" must be a folder of nowhere\. Got no such folder'):
+    assert find_data("texts", ReadOptions(data_dir=str(data_dir))).path == data_dir / "texts"
+    with pytest.raises(DataError, match="It may also be a folder"):
         find_data("texts")
+
+
+def test_a_recipe_says_how_its_data_is_read(tmp_path):
+    lines = [json.dumps({"title": f"word{doc % 3}", "tags": f"label{doc % 3};other"}) for doc in range(30)]
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.jsonl").write_text("\n".join(lines) + "\n")
+    reading = {"text_columns": ["title"], "label_column": "tags", "label_separator": ";"}
+    recipe = make_recipe({"data": str(tmp_path), "reading": reading, "evaluation": {"k": [2]}})
+    result, outcome = run_recipe(recipe, name="tables")
+    assert outcome.label_names == ["label0", "label1", "label2", "other"]
+    assert result["metrics"]["P@2"] == 1
+    assert result["recipe"]["reading"] == {"format": None, **reading, "text_columns": ("title",)}
+    assert make_recipe(json.loads(json.dumps(result["recipe"]))).reading == recipe.reading
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Recipe files: what to train on which data and how to measure it; the only reader of them and builder from them."""
 
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from numbers import Integral
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from .cards import cards, tomllib
 from .errors import RecipeError
 from .features import WEIGHTINGS, TextFeatures
+from .formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
 from .metrics import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 from .model import XMLCClassifier
 
-if sys.version_info >= (3, 11):  # noqa: UP036
-    import tomllib
-else:
-    import tomli as tomllib
-
 FEATURE_OPTIONS = {name: value for name, value in TextFeatures().get_params().items() if name != "weighting"}
+READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator")
 MODEL_OPTIONS = {name: value for name, value in XMLCClassifier().get_params().items() if name != "threads"}
 
 
@@ -29,7 +26,7 @@ class Evaluation:
     """How the predictions are measured.
 
     part: of the data. k: cutoffs of every metric. drop_empty: leave out documents without labels. propensity_a,
-    propensity_b: constants of PSP and PSnDCG, see `label_propensity`.
+    propensity_b: constants of PSP and PSnDCG, see `label_propensity`; those of the data's card where it has one.
     """
 
     part: str = "test"
@@ -43,12 +40,13 @@ class Evaluation:
 class Recipe:
     """One run: the data, the features of its texts, the model, the measures.
 
-    data: a name to find in the folder of data sets, or a path, or "pydocs". features: options of TextFeatures, without
-    use where the documents are features already. model: options of XMLCClassifier. Both hold only what differs from
-    the defaults, as the file does; `filled` adds the others.
+    data: "pydocs", a path, a benchmark, or the name of a folder in that of all data sets. reading: how its files are
+    read. features: options of TextFeatures, without use where the documents are features already. model: options of
+    XMLCClassifier. Both hold only what differs from the defaults, as the file does; `filled` adds the others.
     """
 
     data: str
+    reading: ReadOptions = DEFAULT_OPTIONS
     features: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Evaluation = Evaluation()
@@ -57,7 +55,9 @@ class Recipe:
         """Return the recipe as JSON values, with every option that it leaves to its default."""
         encoder = self.model.get("encoder", "tfidf" if has_texts else "given")
         features = {**FEATURE_OPTIONS, **self.features} if encoder in WEIGHTINGS else {}
-        return asdict(self) | {"features": features, "model": {**MODEL_OPTIONS, **self.model, "encoder": encoder}}
+        reading = {name: getattr(self.reading, name) for name in READING_OPTIONS}
+        whole = asdict(replace(self, reading=DEFAULT_OPTIONS)) | {"reading": reading}
+        return whole | {"features": features, "model": {**MODEL_OPTIONS, **self.model, "encoder": encoder}}
 
     def build(self, *, has_texts: bool, threads: int | None = None) -> XMLCClassifier:
         """Return the model to fit, on texts or on features; any number of threads gives the same."""
@@ -83,7 +83,7 @@ def make_recipe(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     """Return the recipe with the values of a TOML file.
 
     Args:
-        values: "data", a string, and tables of options: "features", "model", "evaluation".
+        values: "data", a string, and tables of options: "reading", "features", "model", "evaluation".
         source: what the error calls it.
     Raises: RecipeError: lists every unknown name and every value that is not as it must be.
     """
@@ -98,6 +98,7 @@ def make_recipe(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
             problems.append(f"{name} must be a table of options. Got {table!r}; write [{name}] above them.")
             table = {}
         tables[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    problems += _problems_of_reading(tables["reading"])
     problems += _problems_of_options(tables["features"], FEATURE_OPTIONS, "[features]", TextFeatures)
     problems += _problems_of_options(tables["model"], MODEL_OPTIONS, "[model]", XMLCClassifier)
     problems += _problems_of_evaluation(tables["evaluation"])
@@ -106,7 +107,11 @@ def make_recipe(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     if problems:
         number = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise RecipeError("\n- ".join([f"{source} must be a recipe. Got {number}; mend:", *problems]))
-    return Recipe(values["data"], tables["features"], tables["model"], Evaluation(**tables["evaluation"]))
+    given = {name: value for name, value in tables["reading"].items() if value is not None}
+    card = cards().get(values["data"])
+    constants = {} if card is None else {f"propensity_{name}": value for name, value in card.propensity.items()}
+    evaluation = Evaluation(**{**constants, **tables["evaluation"]})
+    return Recipe(values["data"], ReadOptions(**given), tables["features"], tables["model"], evaluation)
 
 
 def _unknown_names(table: Mapping[str, Any], known: Iterable[str], place: str) -> Iterable[str]:
@@ -116,6 +121,18 @@ def _unknown_names(table: Mapping[str, Any], known: Iterable[str], place: str) -
             close = get_close_matches(name, names, n=1, cutoff=0.5)
             mend = f'did you mean "{close[0]}"?' if close else f"choose from {', '.join(names)}."
             yield f'{place} has no option "{name}"; {mend}'
+
+
+def _problems_of_reading(table: Mapping[str, Any]) -> Iterable[str]:
+    yield from _unknown_names(table, READING_OPTIONS, "[reading]")
+    for name, value in table.items():
+        if name == "text_columns":
+            if not (isinstance(value, tuple) and value and all(isinstance(column, str) for column in value)):
+                yield f'[reading] text_columns must be a list of names, such as ["title", "text"]. Got {value!r}.'
+        elif name == "format" and value is not None and value not in FORMATS:
+            yield f"[reading] format must be one of {', '.join(FORMATS)}. Got {value!r}."
+        elif name in READING_OPTIONS and not (value is None or (isinstance(value, str) and value)):
+            yield f"[reading] {name} must be a string that is not empty. Got {value!r}."
 
 
 def _problems_of_options(

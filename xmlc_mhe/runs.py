@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +21,18 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from . import __version__
-from .data import Dataset, load_dataset
+from .cards import DATA_DIR_VARIABLE, cards
+from .data import load_dataset
+from .dataset import Dataset
 from .decoding import Predictions
 from .errors import DataError
+from .formats import DEFAULT_OPTIONS, ReadOptions
 from .linear import HEADS as LINEAR_HEADS
 from .metrics import METRICS, evaluate, metric_names, propensity_of_counts
 from .model import XMLCClassifier
 from .model_files import model_bytes
 from .recipe import Evaluation, Recipe
+from .sources import Source, locate
 
 FORMAT = "xmlc-mhe-result-1"
 RESULT, OUTCOME = ".result.json", ".outcome.npz"  # after the name of the recipe's file
@@ -107,14 +111,15 @@ def run_recipe(
     Args:
         recipe: what to do.
         name: what tables call the result.
-        data_dir: where recipe.data is a folder; default: the variable XMLC_DATA.
+        data_dir: where recipe.data is a folder; None: the variable XMLC_DATA.
         threads: at most; default: all cores.
         model_folder: a new folder to keep the model in; None: its size is taken and it is gone.
         learning_curve: measure models of CURVE_SHARES of the training documents, too.
     Raises: DataError: the data cannot be found or read.
     """
     evaluation = recipe.evaluation
-    train, test = load_dataset(find_data(recipe.data, data_dir), parts=("train", evaluation.part))
+    reading = replace(recipe.reading, data_dir=None if data_dir is None else str(data_dir))
+    train, test = load_dataset(find_data(recipe.data, reading), parts=("train", evaluation.part))
     filled = recipe.filled(has_texts=train.texts is not None)
     threads = joblib.cpu_count() if threads is None else threads
     model = recipe.build(has_texts=train.texts is not None, threads=threads)
@@ -174,24 +179,18 @@ def run_recipe(
     return result, outcome
 
 
-def find_data(name: str, data_dir: str | os.PathLike[str] | None = None) -> str | Path:
-    """Return the source for load_dataset that a recipe's data names.
+def find_data(name: str, reading: ReadOptions = DEFAULT_OPTIONS) -> Source:
+    """Return the source for load_dataset that the data of a recipe names.
 
-    A path that exists is itself; "pydocs" is the embedded data set; another name is a folder in data_dir, or in the
-    folder that the variable XMLC_DATA names.
+    It is what `locate` finds, or a folder of that name in reading.data_dir, or in the folder that XMLC_DATA names.
     """
-    root = os.environ.get("XMLC_DATA") if data_dir is None else data_dir
-    if name == "pydocs" or (root is None and Path(name).exists()):
-        return name
-    if root is None:
-        raise DataError(
-            f'data must be found to run a recipe. Got "{name}", and no folder to find it in; '
-            "add --data-dir FOLDER, or set XMLC_DATA to the folder of data sets."
-        )
-    folder = Path(root, name)
-    if not folder.is_dir():
-        raise DataError(f'"{name}" must be a folder of {root}. Got no such folder; check --data-dir or XMLC_DATA.')
-    return folder
+    top = reading.data_dir or os.environ.get(DATA_DIR_VARIABLE)
+    if top and name != "pydocs" and name not in cards() and Path(top, name).is_dir():
+        return locate(Path(top, name), reading)
+    try:
+        return locate(name, reading)
+    except DataError as error:
+        raise DataError(f"{error} It may also be a folder of --data-dir or {DATA_DIR_VARIABLE}.") from None
 
 
 def measure(outcome: Outcome, evaluation: Evaluation) -> dict[str, float]:

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from .data import Dataset, has_part, load_dataset
+from .data import load_dataset
+from .dataset import Dataset
 from .errors import DataError
 from .features import TextFeatures
+from .formats import DEFAULT_OPTIONS, ReadOptions
 from .label_code import LANES
 from .metrics import evaluate
 from .model import XMLCClassifier
-from .recipe import FEATURE_OPTIONS, MODEL_OPTIONS
+from .recipe import FEATURE_OPTIONS, MODEL_OPTIONS, READING_OPTIONS
 from .runs import data_sha256, subset
+from .sources import Source, locate
 
 logger = logging.getLogger("xmlc_mhe")
 
@@ -31,12 +35,13 @@ BEAMS = ("auto", "all", 10, 20, 40)
 STUDY = "xmlc-mhe"  # in the SQLite file, which holds one
 
 
-def load_to_choose(source: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
+def load_to_choose(source: str | os.PathLike[str] | Source) -> tuple[Dataset, Dataset]:
     """Return the documents to learn from and those to measure on: train and dev, or six sevenths of train and one."""
-    if has_part(source, "dev"):
-        train, dev = load_dataset(source, parts=("train", "dev"))
+    place = locate(source, DEFAULT_OPTIONS)
+    if place.has("dev"):
+        train, dev = load_dataset(place, parts=("train", "dev"))
         return train, dev
-    (whole,) = load_dataset(source, parts=("train",))
+    (whole,) = load_dataset(place, parts=("train",))
     order = np.random.default_rng(0).permutation(whole.num_docs)
     num_held_out = -(-whole.num_docs // HELD_OUT)
     return subset(whole, np.sort(order[num_held_out:])), subset(whole, np.sort(order[:num_held_out]))
@@ -118,11 +123,13 @@ def suggest(trial: Any, train: Dataset) -> tuple[dict[str, Any], dict[str, Any]]
     return features, model
 
 
-def recipe_text(data: str, best: Mapping[str, Any]) -> str:
+def recipe_text(data: str, best: Mapping[str, Any], *, reading: ReadOptions = DEFAULT_OPTIONS) -> str:
     """Return a recipe file with the options of a trial that differ from the defaults, numbers to three digits."""
     lines = [f"data = {json.dumps(data)}"]
-    for table, defaults in (("features", FEATURE_OPTIONS), ("model", MODEL_OPTIONS)):
-        options = {name: value for name, value in best[table].items() if value != defaults[name]}
+    defaults = {"reading": asdict(DEFAULT_OPTIONS), "features": FEATURE_OPTIONS, "model": MODEL_OPTIONS}
+    tables = {**best, "reading": {name: getattr(reading, name) for name in READING_OPTIONS}}
+    for table in defaults:
+        options = {name: value for name, value in tables[table].items() if value != defaults[table][name]}
         lines += [f"\n[{table}]"] if options else []
         for name, value in options.items():  # JSON's strings, numbers and lists are TOML's, too
             lines.append(f"{name} = {json.dumps(float(f'{value:.3g}') if isinstance(value, float) else value)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..runs import find_data
 from ..search import describe, import_optuna, load_to_choose, recipe_text, search
-from .common import add_command, check_output, output, write_json
+from .common import add_command, add_data_options, check_output, output, read_options, write_json
 
 logger = logging.getLogger("xmlc_mhe")
 
@@ -25,7 +25,6 @@ def add_search(commands: Any) -> None:
         "data", metavar="DATA", help="a folder with train and, unless a seventh of it is to be held out, dev"
     )
     command.add_argument("-o", "--output", type=Path, required=True, metavar="RECIPE", help="the TOML file to write")
-    command.add_argument("--data-dir", metavar="FOLDER", help="where data sets lie (default: the variable XMLC_DATA)")
     command.add_argument(
         "--study", type=Path, metavar="FILE", help="keeps the trials, to go on with (default: RECIPE with .db)"
     )
@@ -34,6 +33,7 @@ def add_search(commands: Any) -> None:
     command.add_argument("--metric", default="nDCG@5", metavar="NAME@K", help="(default: %(default)s)")
     command.add_argument("--seed", type=int, default=0, metavar="S", help="(default: %(default)s)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every trial to this file too")
+    add_data_options(command)
 
 
 def run_search(args: argparse.Namespace) -> None:
@@ -42,7 +42,8 @@ def run_search(args: argparse.Namespace) -> None:
     study_path = args.output.with_suffix(".db") if args.study is None else args.study
     for path in (args.output, study_path, args.json):
         check_output(path)
-    train, dev = load_to_choose(find_data(args.data, args.data_dir))
+    reading = read_options(args)
+    train, dev = load_to_choose(find_data(args.data, reading))
     trials = search(
         train,
         dev,
@@ -65,7 +66,7 @@ def run_search(args: argparse.Namespace) -> None:
         f"# The best of {len(trials)} trials: {args.metric} {100 * best['value']:.2f}{against} on held-out documents.\n"
     )
     with output(args.output) as file:
-        file.write((header + recipe_text(args.data, best)).encode())
+        file.write((header + recipe_text(args.data, best, reading=reading)).encode())
     print(f"{args.metric:>8}{'fit s':>8}  options")
     for trial in trials[:SHOWN]:
         options = describe(trial["features"] | trial["model"])

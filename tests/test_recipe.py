@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 
 from xmlc_mhe.errors import RecipeError
@@ -153,4 +152,12 @@ def test_the_defaults_of_a_recipe_are_those_of_the_model():
     assert {name: model[name] for name in MODEL_OPTIONS if name != "encoder"} == {
         name: value for name, value in MODEL_OPTIONS.items() if name != "encoder"
     }
-    assert np.isfinite(model["C"])
+    assert model["C"] is None  # for 0.5, or chosen on dev with a learned encoder
+
+
+def test_a_recipe_may_have_a_learned_encoder_beside_words_with_its_options():
+    model = {"encoder": "tfidf+minilm", "encoder_options": {"max_length": 64}, "dense_scale": 1.5}
+    built = make_recipe({"data": "x", "model": model}).build(has_texts=True)
+    assert (built.encoder, built.encoder_options, built.dense_scale) == ("tfidf+minilm", {"max_length": 64}, 1.5)
+    with pytest.raises(RecipeError, match=r"encoder_options must be None with encoder='tfidf'"):
+        make_recipe({"data": "x", "model": model | {"encoder": "tfidf"}})

@@ -9,6 +9,7 @@ from xmlc_mhe import Dataset, XMLCClassifier, data, evaluate, load_dataset
 from xmlc_mhe.cli import main
 from xmlc_mhe.data import save_dataset
 from xmlc_mhe.errors import DataError
+from xmlc_mhe.linear.training import SolverOptions
 from xmlc_mhe.recipe import FEATURE_OPTIONS, MODEL_OPTIONS, read_recipe
 from xmlc_mhe.search import load_to_choose, recipe_text, search
 
@@ -43,7 +44,8 @@ def test_the_first_trial_is_the_defaults_and_none_that_comes_out_is_worse(parts,
     expected = evaluate(dev.Y, XMLCClassifier().fit(train).predict(dev), ["nDCG@5"])["nDCG@5"]
     assert first["value"] == pytest.approx(expected)
     assert first["features"] == {name: FEATURE_OPTIONS[name] for name in first["features"]}
-    assert first["model"] == {name: MODEL_OPTIONS[name] for name in first["model"]}
+    defaults = {**MODEL_OPTIONS, "C": SolverOptions.C}
+    assert first["model"] == {name: defaults[name] for name in first["model"]}
     values = [trial["value"] for trial in trials]
     assert values == sorted(values, reverse=True)
     assert len(set(map(str, (trial["model"] for trial in trials)))) == 4

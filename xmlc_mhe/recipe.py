@@ -18,6 +18,7 @@ from .model import XMLCClassifier
 
 FEATURE_OPTIONS = {name: value for name, value in TextFeatures().get_params().items() if name != "weighting"}
 READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator")
+WITH_OTHERS = ("head_options", "encoder_options", "dense_scale")  # have a meaning with their head or encoder alone
 MODEL_OPTIONS = {name: value for name, value in XMLCClassifier().get_params().items() if name != "threads"}
 
 
@@ -141,7 +142,7 @@ def _problems_of_options(
     """Yield what is wrong with each option by itself, in the words of the class that takes it; else with all."""
     yield from _unknown_names(table, known, place)
     right = {name: value for name, value in table.items() if name in known}
-    one_by_one = ({name: value} for name, value in right.items() if name != "head_options")  # which need their head
+    one_by_one = ({name: value} for name, value in right.items() if name not in WITH_OTHERS)
     alone = [problem for option in one_by_one for problem in _refusal(builder, option)]
     for problem in alone or _refusal(builder, right):
         yield f"{place} {problem}"

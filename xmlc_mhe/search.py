@@ -21,6 +21,7 @@ from .errors import DataError
 from .features import TextFeatures
 from .formats import DEFAULT_OPTIONS, ReadOptions
 from .label_code import LANES
+from .linear.training import SolverOptions
 from .metrics import evaluate
 from .model import XMLCClassifier
 from .recipe import FEATURE_OPTIONS, MODEL_OPTIONS, READING_OPTIONS
@@ -158,8 +159,8 @@ def _last_heads(num_labels: int) -> tuple[int | None, ...]:
 def _defaults(train: Dataset) -> dict[str, Any]:
     """Return the parameters of the trial that has every option as it is by default."""
     words = {} if train.texts is None else {"longest_ngram": 1, "min_df": FEATURE_OPTIONS["min_df"]}
-    names = ("C", "positive_weight", "train_beam", "beam")
-    return {**words, **{name: MODEL_OPTIONS[name] for name in names}, "last_head": None}
+    names = ("positive_weight", "train_beam", "beam")
+    return {**words, "C": SolverOptions.C, **{name: MODEL_OPTIONS[name] for name in names}, "last_head": None}
 
 
 def _features(train: Dataset, dev: Dataset, *options: Any) -> tuple[csr_array, csr_array]:

@@ -82,9 +82,19 @@ ORDER = [
     "neural",
     "encoders",
     "model",
+    "recipe",
+    "runs",
+    "search",
+    "report.analysis",
+    "report.plots",
+    "report.page",
+    "report",
     "cli.common",
     "cli.fit",
     "cli.predict",
+    "cli.run",
+    "cli.search",
+    "cli.report",
     "cli.evaluate",
     "cli.plan",
     "cli.data",
@@ -107,7 +117,7 @@ every_module = pytest.mark.parametrize("name", MODULES)
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOCUMENTS = sorted([*ROOT.glob("README.md"), *(ROOT / "docs").rglob("*.md")])
-LANGUAGES = ("python", "console", "bash", "sh", "shell")
+LANGUAGES = ("python", "console", "bash", "sh", "shell", "toml")
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -214,7 +224,7 @@ def working_folder(tmp_path, monkeypatch):
 
 
 def blocks_of(document):
-    """The fenced blocks of a document that can be run: (line, language, content)."""
+    """The fenced blocks of a document that can be run, or are files to run: (line, language, content)."""
     text = document.read_text()
     for match in FENCE.finditer(text):
         if match[1] in LANGUAGES:
@@ -234,7 +244,7 @@ def commands_of(block):
 
 def test_blocks_and_commands_are_found(tmp_path):
     text = "```python\n1\n```\nx\n```console\n$ xmlc-mhe fit a \\\n  -m m  # why\nmake x\nxmlc-mhe: 3 documents\n"
-    (tmp_path / "a.md").write_text(text + "echo 'b c' | xmlc-mhe predict m -\n```\n```\nno\n```\n```toml\nno\n```\n")
+    (tmp_path / "a.md").write_text(text + "echo 'b c' | xmlc-mhe predict m -\n```\n```\nno\n```\n```json\nno\n```\n")
     (line, language, content), (second_line, _, commands) = blocks_of(tmp_path / "a.md")
     assert (line, language, content, second_line) == (1, "python", "1\n", 5)
     assert list(commands_of(commands)) == [(None, ["fit", "a", "-m", "m"]), ("b c", ["predict", "m", "-"])]
@@ -255,6 +265,9 @@ def test_every_block_of_a_document_runs(document, working_folder, monkeypatch, c
         place = f"{document.relative_to(ROOT)}:{line}"
         if language == "python":
             exec(compile("\n" * line + block, str(document), "exec"), namespace)
+            continue
+        if language == "toml":  # a file, its name in the first line
+            Path(re.match(r"# ([\w-]+\.toml)\n", block)[1]).write_text(block)
             continue
         for text, arguments in commands_of(block):
             if text is not None:

@@ -13,10 +13,22 @@ from .evaluate import add_eval
 from .fit import add_fit
 from .plan import add_plan
 from .predict import add_predict
+from .report import add_report
+from .run import add_run
+from .search import add_search
 
 logger = logging.getLogger("xmlc_mhe")
 
-COMMANDS = {"fit": add_fit, "predict": add_predict, "eval": add_eval, "plan": add_plan, "data": add_data}
+COMMANDS = {
+    "fit": add_fit,
+    "predict": add_predict,
+    "eval": add_eval,
+    "plan": add_plan,
+    "data": add_data,
+    "run": add_run,
+    "search": add_search,
+    "report": add_report,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

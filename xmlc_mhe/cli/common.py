@@ -5,11 +5,12 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ..formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
+from ..metrics import METRICS
 
 
 def add_command(
@@ -96,6 +97,13 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: i
 def write_json(path: Path, values: dict[str, Any]) -> None:
     with output(path) as file:
         file.write((json.dumps(values, indent=1) + "\n").encode())
+
+
+def print_metrics(values: Mapping[str, float], ks: Sequence[int]) -> None:
+    """Print every metric as a row of percent, a column a cutoff."""
+    print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in ks))
+    for metric in METRICS:
+        print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in ks))
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from ..data import load_part
 from ..metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
 from ..model import XMLCClassifier
 from ..sources import locate
-from .common import add_command, add_data_options, check_output, read_options, whole_numbers, write_json
+from .common import add_command, add_data_options, check_output, print_metrics, read_options, whole_numbers, write_json
 
 EXAMPLES = """examples:
   xmlc-mhe eval model records/
@@ -44,6 +44,4 @@ def run_eval(args: argparse.Namespace) -> None:
     values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
     if args.json is not None:
         write_json(args.json, values)
-    print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in args.k))
-    for metric in METRICS:
-        print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in args.k))
+    print_metrics(values, args.k)

@@ -82,6 +82,7 @@ ORDER = [
     "neural",
     "encoders",
     "model",
+    "ensemble",
     "recipe",
     "runs",
     "search",

@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from .data import Dataset, load_dataset, load_part
 from .decoding import Predictions
 from .encoders import Encoder
+from .ensemble import Ensemble
 from .errors import DataError
 from .features import TextFeatures
 from .formats import ReadOptions
@@ -15,6 +16,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Encoder",
+    "Ensemble",
     "Predictions",
     "ReadOptions",
     "TextFeatures",

@@ -114,7 +114,7 @@ class EncoderFeatures(TransformerMixin, BaseEstimator):
         elif encoder_class is None:
             raise DataError(
                 f"the encoder's class must be given to load a model with an encoder of your own. Got none, and the "
-                f"model names {state['class']}; pass it as encoder_class."
+                f"model names {state['class']}; pass it as encoder_class (--encoder-class)."
             )
         options = state["options"] | ({} if state["tokenizer"] is None else {"tokenizer": state["tokenizer"]})
         features = cls()

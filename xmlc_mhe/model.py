@@ -174,6 +174,11 @@ class XMLCClassifier(BaseEstimator):
         self.label_counts_ = np.bincount(Y.indices, minlength=len(label_names))
         return self
 
+    @property
+    def learns_encoder(self) -> bool:
+        """Whether the encoder is a learned one, for which `fit` needs a dev part."""
+        return isinstance(self._build_encoder(), LEARNED_CLASSES)
+
     def _fit_neural(self, encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None) -> None:
         """Train a neural head on features, or on an encoder that is learned with it."""
         if isinstance(encoder, EncoderFeatures):

@@ -9,8 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from ..ensemble import Ensemble
 from ..formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
 from ..metrics import METRICS
+from ..model import XMLCClassifier
+
+
+def add_models(command: Any) -> None:
+    """Add the models of a command, and what loading them needs; `load_models` reads them."""
+    command.add_argument(
+        "models", nargs="+", metavar="MODEL", help="the folder that fit wrote; of several, the mean is taken"
+    )
+    command.add_argument(
+        "--encoder-class", metavar="PACKAGE.MODULE:CLASS", help="of a model with an encoder of your own"
+    )
+
+
+def load_models(args: argparse.Namespace) -> XMLCClassifier | Ensemble:
+    """Return the model, or the ensemble of several."""
+    options = {"threads": args.threads, "encoder_class": args.encoder_class}
+    models = [XMLCClassifier.load(folder, **options) for folder in args.models]
+    return models[0] if len(models) == 1 else Ensemble(models)
 
 
 def add_command(

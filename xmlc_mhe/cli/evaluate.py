@@ -6,9 +6,18 @@ from typing import Any
 
 from ..data import load_part
 from ..metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
-from ..model import XMLCClassifier
 from ..sources import locate
-from .common import add_command, add_data_options, check_output, print_metrics, read_options, whole_numbers, write_json
+from .common import (
+    add_command,
+    add_data_options,
+    add_models,
+    check_output,
+    load_models,
+    print_metrics,
+    read_options,
+    whole_numbers,
+    write_json,
+)
 
 EXAMPLES = """examples:
   xmlc-mhe eval model records/
@@ -17,7 +26,7 @@ EXAMPLES = """examples:
 
 def add_eval(commands: Any) -> None:
     command = add_command(commands, "eval", run_eval, title="measure a model on labelled data", examples=EXAMPLES)
-    command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
+    add_models(command)
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-k", type=whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
@@ -31,7 +40,7 @@ def add_eval(commands: Any) -> None:
 def run_eval(args: argparse.Namespace) -> None:
     """Print every metric as a table in percent, and write it as JSON."""
     check_output(args.json)
-    model = XMLCClassifier.load(args.model, threads=args.threads)
+    model = load_models(args)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
     place = locate(args.data, options)
     test = load_part(place, args.part, model.label_names_, options=options)

@@ -3,10 +3,11 @@
 import argparse
 import json
 import logging
+import os
 import time
 from typing import Any
 
-from ..data import load_dataset
+from ..data import has_part, load_dataset, load_part
 from ..features import TextFeatures
 from ..label_code import LABEL_ORDERS
 from ..model import ENCODERS, HEADS, XMLCClassifier
@@ -105,9 +106,14 @@ def run_fit(args: argparse.Namespace) -> None:
         setattr(args, options, dict(getattr(args, options)) if getattr(args, options) else None)
     names = XMLCClassifier().get_params().keys() & vars(args).keys() - {"encoder"}
     model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
+    dev = None
+    if model.learns_encoder and has_part(args.data, "dev", options=read_options(args)):
+        dev = load_part(args.data, "dev", train.label_names, options=read_options(args))
     start = time.perf_counter()
-    model.fit(train)
+    model.fit(train, dev=dev)
     seconds = time.perf_counter() - start
+    if int(os.environ.get("RANK", "0")):  # under torchrun, the first process writes for all
+        return
     model.save(args.model, overwrite=args.overwrite)
     logger.info(
         "%d documents, %d labels, %s; fitted in %.1f s; %s is %.1f MB",

@@ -10,19 +10,19 @@ import numpy as np
 
 from ..data import iter_documents
 from ..decoding import Predictions, concatenate_predictions
-from ..model import DEFAULT_K, XMLCClassifier
+from ..model import DEFAULT_K
 from ..progress import track
-from .common import add_command, add_data_options, check_output, output, read_options
+from .common import add_command, add_data_options, add_models, check_output, load_models, output, read_options
 
 EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
   xmlc-mhe predict model new_records.txt -k 10 -o tags.jsonl
-  xmlc-mhe predict model records/ --format npz -o top5.npz"""
+  xmlc-mhe predict model second_model records/ --format npz -o top5.npz"""
 
 
 def add_predict(commands: Any) -> None:
     command = add_command(commands, "predict", run_predict, title="tag documents", examples=EXAMPLES)
-    command.add_argument("model", metavar="MODEL", help="the folder that fit wrote")
+    add_models(command)
     command.add_argument(
         "input", metavar="INPUT", help="a file, a text a line or in any format; a data folder; - for standard input"
     )
@@ -38,7 +38,7 @@ def run_predict(args: argparse.Namespace) -> None:
     if args.format == "npz" and args.output is None:
         raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
     check_output(args.output)
-    model = XMLCClassifier.load(args.model, threads=args.threads)
+    model = load_models(args)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
     batches = model.predict_batches(iter_documents(args.input, part=args.part, options=options), args.k)
     with output(args.output) as file:

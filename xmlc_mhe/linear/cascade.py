@@ -13,7 +13,7 @@ from ..label_code import LABEL_ORDERS, LabelCode, check_option, default_head_siz
 from ..matrix import HybridMatrix
 from .scorer import InvertedIndex
 from .simd import LANES
-from .training import SolverOptions, fit_head
+from .training import SolverOptions, fit_head, margins_to_probs
 
 CASCADE_GROUPS = 20  # best groups of head 1 whose scores become features of the later heads
 TRAIN_BEAM = 30  # prefixes that a document is trained on beside its true ones, see docs/defaults.md
@@ -180,6 +180,10 @@ class MultiHeadCascade:
             beam_ns += LOOK_UP_NS * np.minimum(beam, length).sum()
             beam_ns += RANK_NS * sample.shape[0] * beam * self.code.head_sizes[head]
         return None if all_ns <= BEAM_GAIN * beam_ns else BEAM_SIZE
+
+    def to_probs(self, scores: np.ndarray) -> np.ndarray:
+        """Return numbers from 0 to 1 for the scores that `top_k` gave; see `margins_to_probs`."""
+        return margins_to_probs(scores)
 
     def describe(self) -> str:
         """Return one line for people: what was built."""

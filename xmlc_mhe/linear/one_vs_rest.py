@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from ..decoding import Predictions
@@ -9,7 +10,7 @@ from ..label_code import LabelCode, frequency_order
 from ..matrix import HybridMatrix
 from .scorer import InvertedIndex
 from .simd import LANES
-from .training import SolverOptions, fit_head
+from .training import SolverOptions, fit_head, margins_to_probs
 
 
 class OneVsRest:
@@ -40,6 +41,10 @@ class OneVsRest:
         """Return the k best labels of each row of X by margin."""
         codes, scores = self.index.top_k(X, k)
         return Predictions(self.code.labels_of(codes), scores)
+
+    def to_probs(self, scores: np.ndarray) -> np.ndarray:
+        """Return numbers from 0 to 1 for the scores that `top_k` gave; see `margins_to_probs`."""
+        return margins_to_probs(scores)
 
     def describe(self) -> str:
         """Return one line for people: what was built."""

@@ -32,6 +32,11 @@ class SolverOptions:
     prune: float = 0.07
 
 
+def margins_to_probs(margins: np.ndarray) -> np.ndarray:
+    """Return numbers from 0 to 1 for margins: -1 and less is 0, +1 and more is 1, as the squared hinge aims at."""
+    return np.clip((margins + 1) / 2, 0, 1)
+
+
 def fit_head(
     X: HybridMatrix,
     Y: csr_array,

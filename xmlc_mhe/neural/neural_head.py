@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import csr_array, issparse
+from scipy.special import expit, softmax
 from torch import nn
 
 from ..decoding import Predictions, concatenate_predictions, empty_predictions
@@ -154,6 +155,10 @@ class NeuralHead:
             labels, scores = model.head.top_k(model.features(pick(documents, np.asarray(rows))), k)
             batches.append(Predictions(self.order[labels.cpu().numpy()], scores.float().cpu().numpy()))
         return concatenate_predictions(batches)
+
+    def to_probs(self, scores: np.ndarray) -> np.ndarray:
+        """Return probabilities of the scores that `top_k` gave: for heads of one label a document, they sum to 1."""
+        return expit(scores) if self.module.takes_many_labels else softmax(scores, axis=1)
 
     def describe(self) -> str:
         """Return one line for people: what was built."""

@@ -82,6 +82,7 @@ ORDER = [
     "neural",
     "encoders",
     "model",
+    "distributed",
     "recipe",
     "runs",
     "search",

@@ -83,6 +83,7 @@ ORDER = [
     "encoders",
     "model",
     "ensemble",
+    "distributed",
     "recipe",
     "runs",
     "search",

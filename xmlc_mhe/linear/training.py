@@ -1,7 +1,13 @@
 """Train one head: the labels of a group share their documents, and the groups are independent jobs."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -56,59 +62,131 @@ def fit_head(
         width: labels of a group: columns g * width to (g + 1) * width.
         shortlist: (num_docs, num_groups); group g is trained on the documents that hold column g. None: on all of them.
     """
-    num_labels, dtype = Y.shape[1], label_dtype(Y.shape[1])
-    label_docs = Y.tocsc()
-    group_docs = None if shortlist is None else shortlist.tocsc()
-    sparse, dense, num_dense = X.sparse, X.dense, X.dense.shape[1]
-    row_nnz, all_rows = np.diff(sparse.indptr), np.arange(X.shape[0])
-
-    def fit_group(group: int) -> tuple[Entries, list[np.ndarray], np.ndarray]:
-        docs = None if group_docs is None else group_docs.indices[slice(*group_docs.indptr[group : group + 2])]
-        rows = all_rows if docs is None else docs
-        if docs is None or row_nnz[docs].sum() > sparse.nnz * LARGEST_COPY:
-            features, documents = None, (sparse.indptr[:-1][rows], sparse.indptr[1:][rows], sparse.indices, sparse.data)
-        else:
-            features, documents = _gather_rows(docs, sparse.indptr, sparse.indices, sparse.data, sparse.shape[1])
-        blocks: list[Entries] = []
-        tiles = []
-        biases = np.full(-(-width // LANES) * LANES, BIAS, np.float32)
-        for first in range(group * width, min((group + 1) * width, num_labels), LANES):
-            num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
-            positive = _positive_masks(docs, X.shape[0], label_docs.indptr, label_docs.indices, first, num_lanes)
-            block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
-            W = aligned_zeros(num_dense + (sparse.shape[1] if features is None else len(features)))
-            solve_block(
-                W,
-                biases[first - group * width :][:LANES],
-                *documents,
-                dense,
-                rows,
-                positive,
-                options.C,
-                options.positive_weight,
-                options.bias_feature,
-                options.passes,
-                options.eps,
-                block_seed,
-            )
-            tiles.append(W[:num_dense].copy())
-            kept, lanes, weights = _kept_weights(W[num_dense:, :num_lanes], options.prune)
-            blocks.append((kept if features is None else features[kept], (lanes + first).astype(dtype), weights))
-        return _concatenate(blocks), tiles, biases[:width]
-
-    num_groups = -(-num_labels // width)
-    jobs = (joblib.delayed(fit_group)(group) for group in range(num_groups))
-    done = joblib.Parallel(n_jobs=threads, prefer="threads", require="sharedmem", return_as="generator")(jobs)
-    # copied by this thread, so that what the others allocate is free to use again
-    progress = track(done, total=num_groups, title=title)
-    groups, tiles, bias = [], [], np.empty(num_groups * width, np.float32)
-    for group, ((features, labels, weights), group_tiles, group_bias) in enumerate(progress):
-        groups.append((features.copy(), labels.copy(), weights.copy()))
-        tiles += group_tiles
-        bias[group * width :][:width] = group_bias
+    data = GroupData.of(X, Y, shortlist)
+    settings = {"width": width, "num_labels": Y.shape[1], "options": options, "seed": seed}
+    groups, tiles, bias = [], [], np.empty(-(-Y.shape[1] // width) * width, np.float32)
+    backend, _ = joblib.parallel.get_active_backend(prefer="threads")  # that of joblib.parallel_config, if any
+    return_as = "generator" if backend.supports_return_generator else "list"
+    with _group_jobs(data, settings, share_memory=getattr(backend, "supports_sharedmem", False)) as jobs:
+        done = joblib.Parallel(n_jobs=threads, prefer="threads", return_as=return_as)(jobs)
+        # copied by this thread, so that what the others allocate is free to use again
+        progress = track(done, total=len(bias) // width, title=title)
+        for group, ((features, labels, weights), group_tiles, group_bias) in enumerate(progress):
+            groups.append((features.copy(), labels.copy(), weights.copy()))
+            tiles += group_tiles
+            bias[group * width :][:width] = group_bias
     return InvertedIndex.from_entries(
-        groups, num_features=sparse.shape[1], bias=bias[:num_labels], tiles=np.stack(tiles), width=width
+        groups, num_features=X.sparse.shape[1], bias=bias[: Y.shape[1]], tiles=np.stack(tiles), width=width
     )
+
+
+class GroupData(NamedTuple):
+    """What the groups of a head are trained on, as arrays alone, which processes can map from files.
+
+    indptr, indices, values: the sparse features, CSR. dense: float32 (num_docs, num_dense). label_indptr, label_docs:
+    the documents of each label. group_indptr, group_docs: those of each group, or None for all. num_features: sparse
+    ones, int (1,).
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    values: np.ndarray
+    dense: np.ndarray
+    label_indptr: np.ndarray
+    label_docs: np.ndarray
+    group_indptr: np.ndarray | None
+    group_docs: np.ndarray | None
+    num_features: np.ndarray
+
+    @classmethod
+    def of(cls, X: HybridMatrix, Y: csr_array, shortlist: csr_array | None) -> "GroupData":
+        labels, groups = Y.tocsc(), None if shortlist is None else shortlist.tocsc()
+        return cls(
+            X.sparse.indptr,
+            X.sparse.indices,
+            X.sparse.data,
+            X.dense,
+            labels.indptr,
+            labels.indices,
+            None if groups is None else groups.indptr,
+            None if groups is None else groups.indices,
+            np.array([X.sparse.shape[1]]),
+        )
+
+    def save(self, folder: str) -> None:
+        """Write a file for each array."""
+        for name, array in self._asdict().items():
+            if array is not None:
+                np.save(Path(folder, f"{name}.npy"), array)
+
+
+@lru_cache(maxsize=1)  # the next group is most likely one of the same head
+def _load_data(folder: str) -> GroupData:
+    """Return what `GroupData.save` wrote, mapped from its files."""
+    paths = (Path(folder, f"{name}.npy") for name in GroupData._fields)
+    arrays: list[Any] = [np.load(path, mmap_mode="r").view(np.ndarray) if path.exists() else None for path in paths]
+    return GroupData(*arrays)
+
+
+@contextlib.contextmanager
+def _group_jobs(data: GroupData, settings: dict[str, Any], *, share_memory: bool) -> Iterator[Iterator[Any]]:
+    """Yield an iterator over a job for each group: with the arrays for threads, with files of them for processes.
+
+    The files are in JOBLIB_TEMP_FOLDER, which workers on other machines must see, or where temporary files are kept.
+    """
+    groups = range(-(-settings["num_labels"] // settings["width"]))
+    if share_memory:
+        yield (joblib.delayed(_fit_group)(data, group, **settings) for group in groups)
+        return
+    with tempfile.TemporaryDirectory(prefix="xmlc-mhe-", dir=os.environ.get("JOBLIB_TEMP_FOLDER")) as folder:
+        data.save(folder)
+        yield (joblib.delayed(_fit_group_of_files)(folder, group, **settings) for group in groups)
+
+
+def _fit_group_of_files(folder: str, group: int, **settings: Any) -> tuple[Entries, list[np.ndarray], np.ndarray]:
+    return _fit_group(_load_data(folder), group, **settings)
+
+
+def _fit_group(
+    data: GroupData, group: int, *, width: int, num_labels: int, options: SolverOptions, seed: int
+) -> tuple[Entries, list[np.ndarray], np.ndarray]:
+    """Return the kept weights of a group's labels, their dense weights, a tile for LANES labels each, and biases."""
+    num_features, num_dense, dtype = int(data.num_features[0]), data.dense.shape[1], label_dtype(num_labels)
+    docs = None
+    if data.group_indptr is not None and data.group_docs is not None:
+        docs = data.group_docs[slice(*data.group_indptr[group : group + 2])]
+    rows = np.arange(len(data.dense)) if docs is None else docs
+    starts, stops = data.indptr[:-1][rows], data.indptr[1:][rows]
+    if docs is None or (stops - starts).sum(dtype=np.int64) > len(data.values) * LARGEST_COPY:
+        features, documents = None, (starts, stops, data.indices, data.values)
+    else:
+        features, documents = _gather_rows(docs, data.indptr, data.indices, data.values, num_features)
+    blocks: list[Entries] = []
+    tiles = []
+    biases = np.full(-(-width // LANES) * LANES, BIAS, np.float32)
+    for first in range(group * width, min((group + 1) * width, num_labels), LANES):
+        num_lanes = min(LANES, (group + 1) * width - first, num_labels - first)
+        positive = _positive_masks(docs, len(data.dense), data.label_indptr, data.label_docs, first, num_lanes)
+        block_seed = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
+        W = aligned_zeros(num_dense + (num_features if features is None else len(features)))
+        solve_block(
+            W,
+            biases[first - group * width :][:LANES],
+            *documents,
+            data.dense,
+            rows,
+            positive,
+            options.C,
+            options.positive_weight,
+            options.bias_feature,
+            options.passes,
+            options.eps,
+            block_seed,
+        )
+        tiles.append(W[:num_dense].copy())
+        kept, lanes, weights = _kept_weights(W[num_dense:, :num_lanes], options.prune)
+        blocks.append((kept if features is None else features[kept], (lanes + first).astype(dtype), weights))
+    return _concatenate(blocks), tiles, biases[:width]
 
 
 def _kept_weights(W: np.ndarray, prune: float) -> Entries:

@@ -1,0 +1,266 @@
+"""This project beside the systems one would otherwise use: the same matrices, threads and measures.
+
+    python recipes/compare/run.py cooking --data-dir DATA [--systems mhc vanilla parabel] [--threads 2] [--minutes 30]
+
+Every system runs in a process and, unless it is this project or scikit-learn, in an environment of its own, which is
+made first (in --environments) with the versions below; what cannot be made or takes longer than --minutes is skipped
+with a line that says so. Ours have the options of recipes/NAME/mhc.toml, which were chosen on dev; the others those of
+their authors. A system that stands in the results already is not run again, unless --again. Writes results/NAME.json
+and its pictures, and README.md beside this file.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from xmlc_mhe import evaluate, load_dataset, metric_names
+from xmlc_mhe.features import GivenFeatures, TextFeatures
+from xmlc_mhe.formats import ReadOptions
+from xmlc_mhe.metrics import propensity_of_counts
+from xmlc_mhe.recipe import Recipe, read_recipe
+from xmlc_mhe.report.plots import COLOURS, draw
+from xmlc_mhe.runs import commit, describe_data, find_data
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+METRICS = [*metric_names(metrics=("P",)), "nDCG@5", *metric_names(metrics=("PSP",))]
+REQUIREMENTS = {
+    "omikuji": ["omikuji==0.5.2", "scipy"],
+    "napkinxc": ["napkinxc==0.7.2", "scipy"],
+    "pecos": ["libpecos==1.2.8"],
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """One row: its title, its script, its options; those of ours come from the recipe."""
+
+    title: str
+    script: str
+    options: dict[str, Any] = field(default_factory=dict)
+    environment: str | None = None  # a key of REQUIREMENTS; None: that of this script
+
+
+BONSAI = {"cluster_balanced": False, "cluster_k": 100, "max_depth": 3}
+SYSTEMS = {
+    "mhc": System("MHC (ours)", "fit_xmlc_mhe.py"),
+    "vanilla": System("one-vs-rest (ours)", "fit_xmlc_mhe.py", {"head": "vanilla"}),
+    "parabel": System("omikuji Parabel, 3 trees", "fit_omikuji.py", {"n_trees": 3}, "omikuji"),
+    "bonsai": System("omikuji Bonsai, 3 trees", "fit_omikuji.py", {"n_trees": 3, **BONSAI}, "omikuji"),
+    "xr-linear": System("PECOS XR-Linear", "fit_pecos.py", {"models": 1}, "pecos"),
+    "xr-linear-3": System("PECOS XR-Linear, 3 models", "fit_pecos.py", {"models": 3}, "pecos"),
+    "plt": System("napkinXC PLT, 3 trees", "fit_napkinxc.py", {"class": "PLT", "ensemble": 3}, "napkinxc"),
+    "br": System("napkinXC BR", "fit_napkinxc.py", {"class": "BR"}, "napkinxc"),
+    "sklearn": System("scikit-learn one-vs-rest", "fit_sklearn.py"),
+}
+
+
+def main() -> None:
+    """Run what is asked for, and write the table and the pictures."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "xmlc-mhe", "compare")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="a folder of recipes/ with a mhc.toml")
+    parser.add_argument("--data-dir", help="where data sets lie (default: the variable XMLC_DATA)")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=30, help="most for a system (default: %(default)s)")
+    parser.add_argument("--environments", type=Path, default=cache, help="(default: %(default)s)")
+    parser.add_argument("--again", action="store_true", help="run those that have a result, too")
+    args = parser.parse_args()
+    path = RESULTS / f"{args.name}.json"
+    result = json.loads(path.read_text()) if path.exists() else {}
+    systems = {key: SYSTEMS[key] for key in args.systems if args.again or key not in result.get("systems", {})}
+    compare(args, systems, result, path)
+    write_readme()
+
+
+def compare(args: argparse.Namespace, systems: dict[str, System], result: dict[str, Any], path: Path) -> None:
+    """Run the systems one by one, print a row for each, and keep the results so far after each."""
+    recipe = read_recipe(HERE.parent / args.name / "mhc.toml")
+    train, test = load_dataset(find_data(recipe.data, ReadOptions(data_dir=args.data_dir)))
+    result["data"] = describe_data({"train": train, "test": test})
+    result |= {"threads": args.threads, "commit": commit(), "date": time.strftime("%Y-%m-%d", time.gmtime())}
+    rows = result.setdefault("systems", {})
+    skipped = result.setdefault("skipped", {})
+    counts = np.bincount(train.Y.indices, minlength=train.num_labels)
+    a, b = recipe.evaluation.propensity_a, recipe.evaluation.propensity_b
+    propensity = propensity_of_counts(counts, train.num_docs, a=a, b=b, num_labels=test.Y.shape[1])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        X, X_test = features(recipe, train, test)
+        for name, matrix in {"X_train": X, "Y_train": train.Y, "X_test": X_test}.items():
+            sp.save_npz(folder / f"{name}.npz", sp.csr_matrix(matrix), compressed=False)
+        for key, system in systems.items():
+            try:
+                python = python_of(system.environment, args.environments)
+                costs = run_system(key, system, recipe, python, folder, args)
+            except RuntimeError as error:
+                skipped[key] = str(error)
+                print(f"{system.title}: skipped, {error}", flush=True)
+            else:
+                skipped.pop(key, None)
+                values = evaluate(test.Y, np.load(folder / f"labels_{key}.npy"), METRICS, propensity=propensity)
+                rows[key] = values | costs
+                print(f"{system.title:>26}" + "".join(f"{100 * values[metric]:7.2f}" for metric in METRICS), end="")
+                print(f"{costs['fit_seconds']:8.1f} s {costs['predict_ms']:8.3f} ms", flush=True)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def features(recipe: Recipe, train: Any, test: Any) -> tuple[Any, Any]:
+    """Return the data's own features with rows of unit length, or those of the texts."""
+    if train.X is not None:
+        return GivenFeatures().fit_transform(train.X), GivenFeatures().fit_transform(test.X)
+    encoder = TextFeatures(**recipe.features)
+    return encoder.fit_transform(train.texts), encoder.transform(test.texts)
+
+
+def python_of(environment: str | None, folder: Path) -> Path:
+    """Return the Python of an environment, made where it is missing; raises RuntimeError where that fails."""
+    if environment is None:
+        return Path(sys.executable)
+    place = folder / environment
+    installed = place / "installed.json"
+    if not installed.exists() or json.loads(installed.read_text()) != REQUIREMENTS[environment]:
+        print(f"making an environment for {environment} in {place}", flush=True)
+        venv.create(place, with_pip=True)
+        command = [place / "bin" / "python", "-m", "pip", "install", "--quiet", *REQUIREMENTS[environment]]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"its environment cannot be made: {last_line(done.stderr)}")
+        installed.write_text(json.dumps(REQUIREMENTS[environment]))
+    return place / "bin" / "python"
+
+
+def run_system(
+    key: str, system: System, recipe: Recipe, python: Path, folder: Path, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Return the costs of a system; raises RuntimeError where it fails or takes too long."""
+    options = {**recipe.model, **system.options} if system.script == "fit_xmlc_mhe.py" else system.options
+    command = [python, HERE / system.script, folder, str(args.threads), key, json.dumps(options)]
+    environment = os.environ | {name: str(args.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    load = os.getloadavg()[0]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60 * args.minutes, env=environment)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"it took more than {args.minutes:g} minutes") from None
+    if done.returncode:
+        raise RuntimeError(f"it failed: {last_line(done.stderr) or f'exit code {done.returncode}'}")
+    return json.loads(done.stdout.splitlines()[-1]) | {"load_before": load}
+
+
+def last_line(text: str) -> str:
+    """Return the last line that is not blank."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+# --- table and pictures -----------------------------------------------------------------------------------------------
+
+MARKERS = ("*", "P", "o", "s", "^", "v", "D", "X", "h")
+COSTS = ("fit s", "fit, CPU s", "ms a document", "p50 ms", "p90 ms", "p99 ms", "peak MiB", "model MB")
+INTRO = """# Side by side
+Made by `python recipes/compare/run.py NAME --data-dir DATA`, which says how. Test parts, in percent, every document
+counted; a label that only test has counts as missed. The same TF-IDF or given features, threads and measures for all;
+each in a process of its own. Ours with options chosen on dev, the others with those of their authors. Best in bold.
+p50, p90, p99: latencies of single documents, on one thread. CPU seconds are those of all threads: clocks run on where a
+machine has other work, and `load_before` in the results says whether it had.
+"""
+
+
+def write_readme() -> None:
+    """Write README.md and the pictures from all results."""
+    parts = [INTRO]
+    for path in sorted(RESULTS.glob("*.json")):
+        parts.append(section_of(path.stem, json.loads(path.read_text())))
+    (HERE / "README.md").write_text("\n".join(parts))
+
+
+def section_of(name: str, result: dict[str, Any]) -> str:
+    """Return the table of one data set, and draw its pictures."""
+    rows = {key: result["systems"][key] for key in SYSTEMS if key in result["systems"]}
+    cells = {key: [100 * row[metric] for metric in METRICS] + costs_of(row) for key, row in rows.items()}
+    digits = [2] * len(METRICS) + [1, 1, 3, 2, 2, 2, 0, 1]
+    best = [
+        (max if place < len(METRICS) else min)((round(row[place], digits[place]) for row in cells.values()), default=0)
+        for place in range(len(digits))
+    ]
+    data = result["data"]
+    lines = [
+        f"## {name}",
+        f"{data['train']['docs']:,} + {data['test']['docs']:,} documents, {data['labels']:,} labels; "
+        f"{result['threads']} threads, {result['date']}.",
+        "",
+        f"| system | {' | '.join([*METRICS, *COSTS])} |",
+        f"| --- | {' | '.join(['---:'] * len(digits))} |",
+    ]
+    for key, values in cells.items():
+        texts = [f"{value:.{places}f}" for value, places in zip(values, digits, strict=True)]
+        texts = [f"**{text}**" if float(text) == least else text for text, least in zip(texts, best, strict=True)]
+        lines.append(f"| {SYSTEMS[key].title} | {' | '.join(texts)} |")
+    lines += ["", *(f"{SYSTEMS[key].title}: skipped, {why.rstrip('.')}.\n" for key, why in result["skipped"].items())]
+    for kind, title, svg in pictures_of(rows) if rows else ():
+        (RESULTS / f"{name}-{kind}.svg").write_text(svg)
+        lines.append(f"![{title}](results/{name}-{kind}.svg)")
+    return "\n".join(lines) + "\n"
+
+
+def costs_of(row: dict[str, Any]) -> list[float]:
+    """Return the costs in the order of COSTS."""
+    times = [row["fit_seconds"], row["fit_cpu_seconds"], row["predict_ms"]]
+    return [*times, *row["latency_ms"].values(), row["peak_mib"], row["model_megabytes"]]
+
+
+def pictures_of(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return name, title and SVG of each picture."""
+    titles = {key: SYSTEMS[key].title for key in rows}
+    places = {key: list(SYSTEMS).index(key) for key in rows}  # a system has the same sign in every picture
+
+    def scatter(cost: str, label: str) -> Any:
+        def paint(axes: Any) -> None:
+            for key, row in rows.items():
+                sign = {"marker": MARKERS[places[key]], "color": COLOURS[places[key] % len(COLOURS)]}
+                axes.plot(row[cost], 100 * row["nDCG@5"], **sign, markersize=9, linestyle="none", label=titles[key])
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.margins(x=0.1, y=0.1)
+            axes.set_xlabel(f"{label}, log scale")
+            axes.set_ylabel("nDCG@5, %")
+            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+        return paint
+
+    def latencies(axes: Any) -> None:
+        for place, row in enumerate(reversed(rows.values())):
+            values = list(row["latency_ms"].values())
+            axes.plot(values, [place] * 3, color="#bbbbbb", zorder=1)
+            for value, marker in zip(values, ("o", "D", "s"), strict=True):
+                axes.plot(value, place, marker=marker, color=COLOURS[0], linestyle="none")
+        for marker, share in zip(("o", "D", "s"), ("p50", "p90", "p99"), strict=True):
+            axes.plot([], [], marker=marker, color=COLOURS[0], linestyle="none", label=share)
+        axes.set_yticks(range(len(rows)), [titles[key] for key in reversed(rows)])
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xlabel("ms for one document, log scale")
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    wide = (7.0, 4.2)
+    return [
+        ("fit", "Accuracy against fit time", draw(scatter("fit_seconds", "fit, s"), name="fit", size=wide)),
+        ("size", "Accuracy against size", draw(scatter("model_megabytes", "model, MB"), name="size", size=wide)),
+        ("latency", "Latency of single documents", draw(latencies, name="latency", size=wide)),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from ..label_code import default_head_sizes
 from .blocks import group_logits
+from .losses import FIRST_BIAS
 from .optimisers import table
 from .options import check_whole, choose_head_sizes
 from .ranking import best
-
-FIRST_BIAS = -4.0  # of every label: nearly all are wrong, which need not be learned first
 
 
 class NeuralCascade(nn.Module):

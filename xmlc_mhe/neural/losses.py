@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+FIRST_BIAS = -4.0  # of a label's logit in one-vs-all: nearly all labels are wrong, which need not be learned first
+
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy, -log softmax(o)_y. Logits (B, C), labels int64 (B,)."""

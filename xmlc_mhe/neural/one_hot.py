@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..label_code import check_option
-from .losses import MANY_LABEL_LOSSES, cross_entropy
+from .losses import FIRST_BIAS, MANY_LABEL_LOSSES, cross_entropy
 from .ranking import best_of_blocks, in_blocks
 
 LOSSES = {"softmax": cross_entropy, "bce": MANY_LABEL_LOSSES["bce"]}
@@ -27,6 +27,8 @@ class OneHot(nn.Module):
         self.takes_many_labels = loss in MANY_LABEL_LOSSES
         self.loss_name = loss
         self.classifier = nn.Linear(dim, num_labels)
+        if self.takes_many_labels:
+            nn.init.constant_(self.classifier.bias, FIRST_BIAS)
 
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:
         """Mean loss over the batch; labels (B,), or (B, P) with -1 pads for "bce"."""

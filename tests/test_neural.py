@@ -39,7 +39,7 @@ NUM_DOCS, NUM_LABELS, DIM = 50, 23, 24  # 23 labels are no product: mhp, mhs and
 CASES = {
     "softmax": ("softmax", {}),
     "softmax, bce": ("softmax", {"loss": "bce"}),
-    "neural-mhc": ("neural-mhc", {"embedding_dim": 16}),
+    "neural-mhc": ("neural-mhc", {}),
     "neural-mhc, short heads": ("neural-mhc", {"head_sizes": (6, 4), "embedding_dim": 16, "train_beam": 3}),
     "neural-mhc, three heads": ("neural-mhc", {"head_sizes": (2, 3, 5), "embedding_dim": 16, "train_beam": 4}),
     "neural-mhc, one head": ("neural-mhc", {"head_sizes": (23,)}),
@@ -92,7 +92,14 @@ def planted():
 def build(case, **others):
     """An untrained module with weights that tell all labels apart."""
     name, options = CASES[case]
-    return HEADS[name](NUM_LABELS, DIM, **options | others)
+    return with_random_tables(HEADS[name](NUM_LABELS, DIM, **options | others))
+
+
+def with_random_tables(module):
+    """The module; label embeddings, which begin at zero, are random."""
+    for embedding in getattr(module, "weights", []):
+        nn.init.normal_(embedding.weight)
+    return module
 
 
 def classifier(case, encoder="given", **others):
@@ -710,7 +717,9 @@ def test_logits_of_groups_equal_those_of_gathered_weights(monkeypatch, num_group
 @pytest.mark.parametrize("train_beam", [1, 3, 99])
 def test_the_loss_of_neural_mhc_takes_true_prefixes_and_the_best_wrong_ones(head_sizes, train_beam):
     """Plain loops: each head scores the continuations of the kept prefixes, true ones first, then the best wrong."""
-    module = NeuralCascade(NUM_LABELS, DIM, head_sizes=head_sizes, embedding_dim=6, train_beam=train_beam)
+    module = with_random_tables(
+        NeuralCascade(NUM_LABELS, DIM, head_sizes=head_sizes, embedding_dim=6, train_beam=train_beam)
+    )
     module.requires_grad_(False)
     features, labels = torch.randn(4, DIM), torch.tensor([[3, 17, 22], [0, -1, -1], [-1, -1, -1], [8, 9, 10]])
     most_true = [0] * len(head_sizes)
@@ -755,7 +764,9 @@ def test_a_document_with_more_true_groups_than_the_beam_is_trained_on_all_of_the
 
 @pytest.mark.parametrize("beam", [1, 2, 6])
 def test_a_beam_of_neural_mhc_ranks_the_continuations_of_its_best_groups(beam):
-    module = NeuralCascade(NUM_LABELS, DIM, head_sizes=(6, 4), embedding_dim=6, beam=beam).requires_grad_(False)
+    module = with_random_tables(
+        NeuralCascade(NUM_LABELS, DIM, head_sizes=(6, 4), embedding_dim=6, beam=beam)
+    ).requires_grad_(False)
     features = torch.randn(5, DIM)
     scores, groups = all_scores(module, features), module.first(features).argsort(dim=1, descending=True)
     labels, _ = module.top_k(features, 1)
@@ -766,7 +777,7 @@ def test_a_beam_of_neural_mhc_ranks_the_continuations_of_its_best_groups(beam):
 
 
 def test_a_step_of_neural_mhc_leaves_the_groups_outside_its_shortlists_alone():
-    module = NeuralCascade(400, DIM, head_sizes=(100, 4), embedding_dim=6, train_beam=2)
+    module = with_random_tables(NeuralCascade(400, DIM, head_sizes=(100, 4), embedding_dim=6, train_beam=2))
     before = module.weights[0].weight.detach().clone()
     optimisers = optimisers_of(module, 0.1)
     module.loss(torch.randn(3, DIM), torch.tensor([[3, 80], [9, -1], [200, 201]])).backward()

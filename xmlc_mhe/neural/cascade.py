@@ -28,7 +28,8 @@ class NeuralCascade(nn.Module):
     Args:
         head_sizes: lengths of the heads, first to last; None: num_heads, the last about sqrt(num_labels / 5) long.
         num_heads: of head_sizes=None.
-        embedding_dim: length of the labels' embeddings; the features are projected to it.
+        embedding_dim: length of the labels' embeddings, to which each later head projects the features; None: that of
+            the features, without a projection, which measured better (docs/heads.md).
         train_beam: prefixes that a later head is trained on.
         beam: prefixes kept at prediction.
     Source: Liang et al., TPAMI 2025, arXiv:2412.10182, MHC.
@@ -46,13 +47,14 @@ class NeuralCascade(nn.Module):
         *,
         head_sizes: Sequence[int] | None = None,
         num_heads: int = 2,
-        embedding_dim: int = 256,
+        embedding_dim: int | None = None,
         train_beam: int = 20,
         beam: int = 20,
     ) -> None:
         super().__init__()
         for name, value in (("embedding_dim", embedding_dim), ("train_beam", train_beam), ("beam", beam)):
-            check_whole(name, value)
+            if value is not None or name != "embedding_dim":
+                check_whole(name, value)
         self.num_labels, self.train_beam, self.beam = num_labels, train_beam, beam
         self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads, default=default_head_sizes)
         self.strides = [math.prod(self.head_sizes[head + 1 :]) for head in range(len(self.head_sizes))]
@@ -62,8 +64,8 @@ class NeuralCascade(nn.Module):
         self.projections, self.weights, self.biases = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         num_groups = self.num_prefixes[0]
         for size in self.head_sizes[1:]:
-            self.projections.append(nn.Linear(dim, embedding_dim))
-            weight = torch.randn(num_groups, size * embedding_dim) * embedding_dim**-0.5
+            self.projections.append(nn.Identity() if embedding_dim is None else nn.Linear(dim, embedding_dim))
+            weight = torch.zeros(num_groups, size * (embedding_dim or dim))
             self.weights.append(table(weight, labels_per_row=size))
             self.biases.append(table(torch.full((num_groups, size), FIRST_BIAS), labels_per_row=size))
             num_groups *= size  # with the padding of the last group

@@ -41,6 +41,7 @@ def optimisers_of(
     model: nn.Module,
     learning_rate: float,
     *,
+    table_learning_rate: float = 0.1,
     encoder: nn.Module | None = None,
     encoder_learning_rate: float = 0.0,
     weight_decay: float = 0.0,
@@ -49,6 +50,8 @@ def optimisers_of(
 
     Args:
         model: with the encoder in it.
+        table_learning_rate: of RowAdagrad, whose steps shrink with the number of updates; learning_rate is that of the
+            others.
         encoder, encoder_learning_rate, weight_decay: a part of the model with a learning rate of its own, and the
             weight decay of its matrices; its vectors (biases, scales of layers) and the other parts have none.
     """
@@ -71,7 +74,7 @@ def optimisers_of(
     if groups := [group for group in groups if group["params"]]:
         optimisers.append(torch.optim.AdamW(groups, weight_decay=0.0))
     if by_row:
-        optimisers.append(RowAdagrad(by_row, lr=learning_rate))
+        optimisers.append(RowAdagrad(by_row, lr=table_learning_rate))
     if others:
         optimisers.append(torch.optim.SparseAdam(others, lr=learning_rate))
     return optimisers

@@ -46,7 +46,8 @@ class TrainingOptions:
         epochs: most passes over the documents.
         batch_size: documents of a step, on all devices together.
         accumulate: parts that a step's documents are cut into, to need less memory; the gradient is the same.
-        learning_rate: of the head, by AdamW; by Adagrad or Adam where gradients are sparse.
+        learning_rate: of the head, by AdamW, or Adam where gradients are sparse.
+        table_learning_rate: of the label embeddings of neural-mhc, by Adagrad with one number a label.
         encoder_learning_rate, weight_decay: of the encoder, by AdamW; its vectors have no decay.
         warmup: share of the steps in which the learning rates rise from 0; they fall to 0 after it. None: 0.1 with an
             encoder; without, they stay as they are.
@@ -65,6 +66,7 @@ class TrainingOptions:
     batch_size: int = 64
     accumulate: int = 1
     learning_rate: float = 0.003
+    table_learning_rate: float = 0.1
     encoder_learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float | None = None
@@ -79,7 +81,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
             check_whole(name, getattr(self, name))
-        for name in ("learning_rate", "encoder_learning_rate", "clip"):
+        for name in ("learning_rate", "table_learning_rate", "encoder_learning_rate", "clip"):
             check_above_zero(name, getattr(self, name))
         if self.patience is not None:
             check_whole("patience", self.patience, least=0)
@@ -163,6 +165,7 @@ class _Training:
         self.optimisers = optimisers_of(
             model,
             options.learning_rate,
+            table_learning_rate=options.table_learning_rate,
             encoder=encoder,
             encoder_learning_rate=options.encoder_learning_rate,
             weight_decay=options.weight_decay,

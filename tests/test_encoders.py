@@ -15,13 +15,16 @@ pytest.importorskip("transformers")
 
 from torch import nn  # noqa: E402
 
-from xmlc_mhe import XMLCClassifier  # noqa: E402
+from xmlc_mhe import Dataset, XMLCClassifier  # noqa: E402
+from xmlc_mhe.data import save_dataset  # noqa: E402
 from xmlc_mhe.encoders import EncoderFeatures, HybridFeatures, build_encoder, minilm_folder  # noqa: E402
 from xmlc_mhe.errors import DataError  # noqa: E402
 from xmlc_mhe.features import TextFeatures  # noqa: E402
 from xmlc_mhe.neural import tokens  # noqa: E402
 from xmlc_mhe.neural.tokens import Tokens  # noqa: E402
 from xmlc_mhe.neural.transformer import TransformerEncoder  # noqa: E402
+from xmlc_mhe.recipe import make_recipe  # noqa: E402
+from xmlc_mhe.runs import run_recipe  # noqa: E402
 
 TEXTS = ["red red rose", "blue sky", "green grass", "a red rose"] * 6
 NAMES = [["red", "flower"], ["blue"], ["green"], ["red"]] * 6
@@ -263,6 +266,23 @@ def test_c_and_the_scale_are_chosen_on_dev_unless_they_are_given(tiny, caplog):
         assert caplog.text == ""
     assert (given.encoder_.scale_, given.head_.options.C) == (1.25, 0.7)
     assert chosen.encoder_.scale_ in (0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+def test_a_recipe_chooses_on_the_dev_part_of_its_data_and_its_result_says_what(tiny, tmp_path, monkeypatch):
+    Y = sp.csr_array(np.eye(4)[[0, 1, 2, 3] * 6])
+    parts = {part: Dataset(TEXTS, None, Y, list("abcd")) for part in ("train", "dev", "test")}
+    save_dataset(parts, tmp_path / "colours")
+    scored = []
+    choose = XMLCClassifier._choose_on_dev
+    monkeypatch.setattr(
+        XMLCClassifier, "_choose_on_dev", lambda self, *args: scored.append(args[-1]) or choose(self, *args)
+    )
+    for model, names in (({}, ["C", "dense_scale"]), ({"C": 0.3, "dense_scale": 2.0}, ["C", "dense_scale"])):
+        recipe = make_recipe({"data": "colours", "model": {"encoder": f"tfidf+{tiny}"} | model})
+        result, _ = run_recipe(recipe, name="colours/hybrid", data_dir=tmp_path, threads=1)
+        assert list(result["chosen"]) == names
+        assert model.items() <= result["chosen"].items()
+        assert scored.pop()[1].shape == (24, 4)
 
 
 def test_the_encoder_of_a_model_can_be_used_by_another(tiny, tmp_path):

@@ -22,9 +22,10 @@ from scipy.sparse import csr_array
 
 from . import __version__
 from .cards import DATA_DIR_VARIABLE, cards
-from .data import load_dataset
+from .data import load_dataset, load_part
 from .dataset import Dataset
 from .decoding import Predictions
+from .encoders import HybridFeatures
 from .errors import DataError
 from .formats import DEFAULT_OPTIONS, ReadOptions
 from .linear import HEADS as LINEAR_HEADS
@@ -119,18 +120,26 @@ def run_recipe(
     """
     evaluation = recipe.evaluation
     reading = replace(recipe.reading, data_dir=None if data_dir is None else str(data_dir))
-    train, test = load_dataset(find_data(recipe.data, reading), parts=("train", evaluation.part))
+    place = find_data(recipe.data, reading)
+    train, test = load_dataset(place, parts=("train", evaluation.part))
     filled = recipe.filled(has_texts=train.texts is not None)
     threads = joblib.cpu_count() if threads is None else threads
     model = recipe.build(has_texts=train.texts is not None, threads=threads)
+    is_learned = model.learns_encoder
+    dev = load_part(place, "dev", train.label_names) if is_learned and place.has("dev") else None
     start = time.perf_counter()
     if model.head in LINEAR_HEADS:  # compile, or load what was compiled before: no part of a fit
         tiny = XMLCClassifier("given", threads=threads).fit(np.eye(2), np.eye(2))
         tiny.predict(np.eye(2), k=1)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     compiled, cpu_before = time.perf_counter(), time.process_time()
-    model.fit(train)
+    model.fit(train, dev=dev)
     fitted, cpu_after = time.perf_counter(), time.process_time()
+    chosen = {}  # by fit, on dev
+    if is_learned and model.head in LINEAR_HEADS:
+        chosen["C"] = model.head_.options.C
+        if isinstance(model.encoder_, HybridFeatures):
+            chosen["dense_scale"] = model.encoder_.scale_
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(model_folder) if model_folder is not None else Path(scratch, "model")
         model.save(folder)
@@ -163,6 +172,7 @@ def run_recipe(
         "model_megabytes": megabytes,
         "peak_mib": peak_mib(),
         "recipe": filled,
+        "chosen": chosen,
         "machine": {
             "cores": joblib.cpu_count(),
             "threads": threads,

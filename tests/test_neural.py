@@ -63,7 +63,7 @@ CASES = {
     "rbf": ("rbf", {}),
     "rbf, wide": ("rbf", {"s": 20.0, "gamma": 2.0}),
 }
-TRAINING = {"dim": DIM, "epochs": 80, "batch_size": 25, "learning_rate": 0.01}
+TRAINING = {"dim": DIM, "epochs": 80, "batch_size": 25, "learning_rate": 0.01, "table_learning_rate": 0.2}
 every_head = pytest.mark.parametrize("case", CASES)
 every_name = pytest.mark.parametrize("name", HEADS)
 
@@ -791,7 +791,7 @@ def test_a_step_of_neural_mhc_leaves_the_groups_outside_its_shortlists_alone():
 def test_adagrad_of_rows_follows_plain_loops_with_one_number_a_label():
     weight = torch.randn(5, 6)
     embedding = table(weight.clone(), labels_per_row=2)
-    (optimiser,) = optimisers_of(nn.ModuleList([embedding]), 0.1)
+    (optimiser,) = optimisers_of(nn.ModuleList([embedding]), 1.0, table_learning_rate=0.1)
     expected, sums = weight.clone().view(5, 2, 3), torch.zeros(5, 2)
     for rows in ([0, 3], [3, 3, 1]):
         optimiser.zero_grad()

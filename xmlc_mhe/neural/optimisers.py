@@ -41,7 +41,7 @@ def optimisers_of(
     model: nn.Module,
     learning_rate: float,
     *,
-    table_learning_rate: float = 0.1,
+    table_learning_rate: float = 0.05,
     encoder: nn.Module | None = None,
     encoder_learning_rate: float = 0.0,
     weight_decay: float = 0.0,

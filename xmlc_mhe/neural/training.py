@@ -66,7 +66,7 @@ class TrainingOptions:
     batch_size: int = 64
     accumulate: int = 1
     learning_rate: float = 0.003
-    table_learning_rate: float = 0.1
+    table_learning_rate: float = 0.05
     encoder_learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float | None = None

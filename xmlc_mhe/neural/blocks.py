@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TILE = 8  # documents of a group that are multiplied together; see recipes/studies/block_products.py
+TILE = 8  # documents of a group that are multiplied together; see docs/studies.md
+PIECE_BYTES = 2**22  # of weights that prediction copies at a time
 
 
 def group_logits(features: Tensor, groups: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -31,8 +32,13 @@ def group_logits(features: Tensor, groups: Tensor, weight: Tensor, bias: Tensor)
     tile_groups = distinct.repeat_interleave(tiles)  # (T,)
     inputs = features.new_zeros((len(tile_groups) * size, features.shape[1]))
     inputs = inputs.index_copy(0, places, features[order // num_chosen]).unflatten(0, (-1, size))  # (T, size, D)
-    tile_weight = F.embedding(tile_groups, weight, sparse=True).unflatten(1, (-1, features.shape[1]))  # (T, C, D)
-    tile_bias = F.embedding(tile_groups, bias, sparse=True)  # (T, C)
-    outputs = torch.baddbmm(tile_bias[:, None, :], inputs, tile_weight.mT).flatten(0, 1)  # (T size, C)
-    logits = outputs[places]
+    piece = max(1, len(tile_groups))
+    if not (weight.requires_grad and torch.is_grad_enabled()):  # what is copied stays in the cache until it is used
+        piece = min(piece, max(1, PIECE_BYTES // (weight.shape[1] * weight.element_size())))
+    outputs = []
+    for some_inputs, some_groups in zip(inputs.split(piece), tile_groups.split(piece), strict=True):
+        tile_weight = F.embedding(some_groups, weight, sparse=True).unflatten(1, (-1, features.shape[1]))  # (T, C, D)
+        tile_bias = F.embedding(some_groups, bias, sparse=True)  # (T, C)
+        outputs.append(torch.baddbmm(tile_bias[:, None, :], some_inputs, tile_weight.mT))  # (T, size, C)
+    logits = torch.cat(outputs).flatten(0, 1)[places]
     return torch.empty_like(logits).index_copy(0, order, logits).unflatten(0, (num_docs, num_chosen))

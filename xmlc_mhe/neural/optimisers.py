@@ -13,7 +13,8 @@ class RowAdagrad(torch.optim.Optimizer):
     """Adagrad of tables with sparse gradients, whose state is one number a label, not one or two a weight.
 
     A row of the table holds labels_per_row labels, one after the other. With g the gradient of a label's weights,
-    s += mean(g^2), w -= learning rate * g / (sqrt(s) + eps). Rows without a gradient are neither read nor written.
+    s += mean(g^2), w -= learning rate * g / (sqrt(s) + eps). Rows without a gradient are neither read nor written; a
+    step uses the gradient up.
     """
 
     def __init__(self, params: list[Tensor], lr: float, *, eps: float = 1e-8) -> None:
@@ -29,12 +30,21 @@ class RowAdagrad(torch.optim.Optimizer):
                 state, num_labels = self.state[param], getattr(param, ROWS)
                 if not state:
                     state["sum"] = param.new_zeros((len(param), num_labels))
-                grad = param.grad.coalesce()
-                rows, values = grad.indices()[0], grad.values().unflatten(1, (num_labels, -1))  # (U,), (U, C, D)
-                sums = state["sum"][rows] + values.square().mean(dim=2)  # (U, C)
+                rows, values = _coalesced(param.grad)
+                values = values.unflatten(1, (num_labels, -1))  # (U, C, D)
+                sums = state["sum"][rows] + torch.linalg.vector_norm(values, dim=2).square() / values.shape[2]  # (U, C)
                 state["sum"][rows] = sums
-                steps = values / (sums.sqrt() + group["eps"]).unsqueeze(2)
-                param.index_add_(0, rows, steps.flatten(1), alpha=-group["lr"])
+                values.div_((sums.sqrt() + group["eps"]).unsqueeze(2))  # in place: large, and of no use afterwards
+                param.index_add_(0, rows, values.flatten(1), alpha=-group["lr"])
+
+
+def _coalesced(grad: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows (U,) of a sparse gradient, ascending, and their values; spares the copy where they are that."""
+    rows = grad._indices()[0]
+    if (rows[1:] > rows[:-1]).all():
+        return rows, grad._values()
+    grad = grad.coalesce()
+    return grad.indices()[0], grad.values()
 
 
 def optimisers_of(

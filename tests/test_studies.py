@@ -68,7 +68,7 @@ def quick(texts):
 
 def test_the_studies_are_found():
     common = importlib.import_module("common")
-    assert sorted(common.STUDIES) == NAMES
+    assert sorted(study for studies in common.DOCUMENTS.values() for study in studies) == NAMES
     assert len(NAMES) >= 5
 
 
@@ -94,9 +94,10 @@ def test_a_committed_result_is_that_of_a_full_run_with_its_plots(name):
     assert "</svg>" in (FOLDER / f"{name}.svg").read_text()
 
 
-def test_the_document_is_what_the_committed_results_say():
+@pytest.mark.parametrize("name", ["studies.md", "scaling.md"])
+def test_a_document_is_what_the_committed_results_say(name):
     common = importlib.import_module("common")
-    assert common.DOCUMENT.read_text() == common.document(), "run python recipes/studies/common.py"
+    assert (common.DOCS / name).read_text() == common.document(name), "run python recipes/studies/common.py"
 
 
 def test_a_verdict_follows_from_the_measured_numbers(quick):
@@ -264,6 +265,31 @@ def test_rare_classes_are_recognised_less_often_where_they_have_few_documents(qu
     rows = {(row["ratio"], row["head"]): row for row in quick("imbalance")["rows"]}
     assert np.mean(rows[1, "softmax"]["test"]) > 0.85
     assert np.mean(rows[50, "softmax"]["rare"]) < np.mean(rows[1, "softmax"]["rare"]) - 0.1
+
+
+# --- the cost of heads, and large data --------------------------------------------------------------------------------
+
+
+def test_the_cascade_on_planted_documents_finds_its_own_best_labels(quick):
+    shares = [beam["of_exhaustive"] for beam in quick("head_cost")["prediction"]["beams"]]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.9
+
+
+def test_generated_documents_have_unit_rows_and_the_labels_of_the_real_ones(tmp_path):
+    study = importlib.import_module("scaling")
+    study.generate(tmp_path, 1 / 2048)
+    X, Y = study.mapped(tmp_path, "train"), sp.load_npz(tmp_path / "train.Y.npz")
+    assert (X.shape, Y.shape) == ((869, 1163), (869, 245))
+    np.testing.assert_allclose(np.sqrt((X**2).sum(axis=1)), 1, rtol=1e-5)
+    assert Y.nnz / len(X.indptr) == pytest.approx(study.LABEL_NNZ / study.NUM_DOCS, rel=0.1)
+    assert study.mapped(tmp_path, "test").shape == (study.TEST_DOCS, 1163)
+
+
+def test_a_whole_is_extrapolated_by_the_power_of_the_largest_sizes():
+    study = importlib.import_module("scaling")
+    rows = [{"share": share, "s": 50 * share**1.5} for share in (1 / 16, 1 / 8, 1 / 4)]
+    assert study.growth([{"share": 1 / 99, "s": 7}, *rows], "s") == pytest.approx((1.5, 50))
 
 
 # --- the time of a step -----------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""What the studies share: arguments, files, one style of figure, and docs/studies.md.
+"""What the studies share: arguments, files, one style of figure, and the documents that show them.
 
-    python recipes/studies/common.py        # writes docs/studies.md and the plots anew, from the committed JSON files
+    python recipes/studies/common.py        # writes the documents and the plots anew, from the committed JSON files
 
 A study is a module with three functions. measure(args) returns what goes into the JSON file; report(data) makes of that
 the title, what was done, the claims and the table of the document; draw(figure, data) draws it.
@@ -9,6 +9,7 @@ the title, what was done, the claims and the table of the document; draw(figure,
 import argparse
 import importlib
 import json
+import multiprocessing
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,11 @@ Measure = Callable[[argparse.Namespace], Data]
 Report = Callable[[Data], dict[str, Any]]
 Draw = Callable[[Any, Data], None]
 HERE = Path(__file__).parent
-DOCUMENT = HERE.parent.parent / "docs" / "studies.md"
-STUDIES = ("low_rank", "softmax_error", "heads_and_lengths", "label_order", "imbalance")  # in the order of the document
+DOCS = HERE.parent.parent / "docs"
+DOCUMENTS = {  # each with its studies, in this order
+    "studies.md": ("low_rank", "softmax_error", "heads_and_lengths", "label_order", "imbalance", "head_cost"),
+    "scaling.md": ("scaling",),
+}
 STYLE = {
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -37,13 +41,56 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "xmlc-mhe",
 }
-INTRODUCTION = """# Studies
+INTRODUCTIONS = {
+    "studies.md": """# Studies
 What the papers behind the heads claim, beside what we measured. Each study is one command that writes its figures as
 JSON and a plot as PNG and SVG next to itself; `--quick` is a small version, `--folder` another place. They need
 `pip install "xmlc-mhe[neural,plots]"`. `python recipes/studies/common.py` writes this page from the JSON files,
 sentences included. Other work ran on the machine at the same time, so that times are rough.
 The time of a training step at a million labels is in [the heads](heads.md).
-"""
+""",
+    "scaling.md": """# How large can the data be?
+A fit of the sparse cascade holds the features X, for each thread a copy of the rows of one group of labels, and the
+weights. X need not lie in memory: map its arrays from files of float32 values and int32 columns, and `fit` with
+`encoder="given"` takes them as they are, if the rows have unit length. The system reads the pages at work.
+```python
+import numpy as np
+import scipy.sparse as sp
+from xmlc_mhe import XMLCClassifier
+
+documents = sp.random_array((1000, 300), density=0.05, format="csr", dtype=np.float32)  # yours, perhaps piece by piece
+documents.data /= np.repeat(np.sqrt((documents**2).sum(axis=1)), np.diff(documents.indptr))
+documents.data.tofile("X.data")
+documents.indices.astype(np.int32).tofile("X.indices")
+np.save("X.indptr.npy", documents.indptr)
+Y = sp.csr_array(documents[:, :100] > 0.3)
+
+data, indices = np.memmap("X.data", np.float32, "r"), np.memmap("X.indices", np.int32, "r")
+X = sp.csr_array((data, indices, np.load("X.indptr.npy")), (1000, 300))
+model = XMLCClassifier("given").fit(X, Y)
+```
+Prediction maps the model from its files and reads documents in pieces, so that memory does not grow with the test set
+([what is read whole](data.md)).
+
+## More processes, more machines
+A group of labels is a job of its own, and joblib says where jobs run: in threads, as by default, in processes, or on
+the workers of a Dask cluster. The weights are the same each time, also where a worker is lost on the way.
+```python
+import joblib
+from xmlc_mhe.distributed import predict_over_workers
+
+with joblib.parallel_config(backend="loky"):  # processes of this machine
+    XMLCClassifier("given", threads=2).fit(X, Y).save("model")
+    batches = (X[start : start + 500] for start in range(0, 1000, 500))
+    for predictions in predict_over_workers("model", batches, 5, jobs=2):
+        print(predictions.labels.shape)
+```
+With Dask (`pip install "dask[distributed]"`) the line is
+`with dask.distributed.Client("tcp://scheduler:8786"), joblib.parallel_config(backend="dask"):`. Workers read the arrays
+of a head, and the model, from files: on other machines let `JOBLIB_TEMP_FOLDER` and the model's folder be places that
+all of them see. `threads` is the number of jobs under way.
+""",
+}
 
 
 def run(path: str, measure: Measure, report: Report, draw: Draw, *, takes_folders: bool = False) -> None:
@@ -94,6 +141,17 @@ def panels(figure: Any, number: int) -> Any:
     return figure.subplots(1, number, squeeze=False)[0]
 
 
+def in_own_process(function: Callable[..., Data], *args: Any) -> Data:
+    """Return what a function returns in a new process, whose peak of memory is the function's own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, args)
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has held, mapped files included, in MiB."""
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+
+
 def claim(source: str, text: str, *, holds: bool, measured: str) -> dict[str, Any]:
     """Return a claim as the result keeps it."""
     return {"source": source, "claim": text, "holds": bool(holds), "measured": measured}
@@ -131,14 +189,15 @@ def load(study: str) -> tuple[Any, Data]:
     return importlib.import_module(study), json.loads((HERE / f"{study}.json").read_text())
 
 
-def document() -> str:
-    """Return docs/studies.md."""
-    parts = [section(study, data, module.report) for study in STUDIES for module, data in [load(study)]]
-    return "\n".join([INTRODUCTION, *parts])
+def document(name: str) -> str:
+    """Return a document of DOCUMENTS."""
+    parts = [section(study, data, module.report) for study in DOCUMENTS[name] for module, data in [load(study)]]
+    return "\n".join([INTRODUCTIONS[name], *parts])
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(document())
-    for study in STUDIES:
-        module, data = load(study)
-        draw_to(HERE / study, module.draw, data)
+    for name, studies in DOCUMENTS.items():
+        (DOCS / name).write_text(document(name))
+        for study in studies:
+            module, data = load(study)
+            draw_to(HERE / study, module.draw, data)

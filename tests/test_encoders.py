@@ -283,6 +283,9 @@ def test_a_recipe_chooses_on_the_dev_part_of_its_data_and_its_result_says_what(t
         assert list(result["chosen"]) == names
         assert model.items() <= result["chosen"].items()
         assert scored.pop()[1].shape == (24, 4)
+    on_dev = make_recipe({"data": "colours", "model": recipe.model, "evaluation": {"part": "dev"}})
+    run_recipe(on_dev, name="colours/hybrid", data_dir=tmp_path, threads=1)
+    assert scored == [None]  # what is measured on chooses nothing
 
 
 def test_the_encoder_of_a_model_can_be_used_by_another(tiny, tmp_path):

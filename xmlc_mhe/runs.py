@@ -126,7 +126,8 @@ def run_recipe(
     threads = joblib.cpu_count() if threads is None else threads
     model = recipe.build(has_texts=train.texts is not None, threads=threads)
     is_learned = model.learns_encoder
-    dev = load_part(place, "dev", train.label_names) if is_learned and place.has("dev") else None
+    has_dev = is_learned and evaluation.part != "dev" and place.has("dev")
+    dev = load_part(place, "dev", train.label_names) if has_dev else None
     start = time.perf_counter()
     if model.head in LINEAR_HEADS:  # compile, or load what was compiled before: no part of a fit
         tiny = XMLCClassifier("given", threads=threads).fit(np.eye(2), np.eye(2))

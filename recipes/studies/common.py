@@ -147,11 +147,6 @@ def in_own_process(function: Callable[..., Data], *args: Any) -> Data:
         return pool.apply(function, args)
 
 
-def peak_mib() -> float:
-    """Return the most memory that this process has held, mapped files included, in MiB."""
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
-
-
 def claim(source: str, text: str, *, holds: bool, measured: str) -> dict[str, Any]:
     """Return a claim as the result keeps it."""
     return {"source": source, "claim": text, "holds": bool(holds), "measured": measured}

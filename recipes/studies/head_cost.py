@@ -16,6 +16,7 @@ from torch import Tensor
 
 from xmlc_mhe.neural import HEADS, blocks, cascade
 from xmlc_mhe.neural.optimisers import optimisers_of
+from xmlc_mhe.runs import peak_mib
 
 CASES: dict[str, dict[str, Any]] = {"neural-mhc": {}, "softmax": {"loss": "bce"}}
 BATCH_SIZE, DIM, LABELS_A_DOC, THREADS = 64, 384, 5, 2
@@ -42,7 +43,7 @@ def step_cost(name: str, num_labels: int, head_sizes: tuple[int, ...]) -> dict[s
     """Return the median time of a step (loss, gradient, optimiser) and the memory that head and steps took."""
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    before = common.peak_mib()
+    before = peak_mib()
     head = HEADS[name](num_labels, DIM, **(CASES[name] or {"head_sizes": head_sizes}))
     optimisers = optimisers_of(head, 0.003)
     times = []
@@ -54,7 +55,7 @@ def step_cost(name: str, num_labels: int, head_sizes: tuple[int, ...]) -> dict[s
         times.append(time.perf_counter() - start)
     parameters = sum(parameter.numel() for parameter in head.parameters())
     row = {"head": name, "labels": num_labels, "parameters": parameters}
-    return row | {"step_ms": round(1000 * statistics.median(times[3:]), 2), "mib": round(common.peak_mib() - before)}
+    return row | {"step_ms": round(1000 * statistics.median(times[3:]), 2), "mib": round(peak_mib() - before)}
 
 
 def take_step(head: Any, optimisers: list[torch.optim.Optimizer], features: Tensor, labels: Tensor) -> None:

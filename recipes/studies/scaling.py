@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from xmlc_mhe import XMLCClassifier, evaluate
+from xmlc_mhe.model_files import model_bytes
 from xmlc_mhe.runs import peak_mib
 
 # Documents, labels, features, and non-zeros of Y and X of the part train: PECOS, examples/spmm/README.md
@@ -126,7 +127,7 @@ def fit(folder_name: str) -> dict[str, Any]:
         "own_mib": round(memory.peak_mib),
         "peak_mib": round(peak_mib()),
         "x_mib": round(8 * X.nnz / 2**20),
-        "model_mib": round(sum(path.stat().st_size for path in (folder / "model").iterdir()) / 2**20, 1),
+        "model_mib": round(model_bytes(folder / "model") / 2**20, 1),
         "predict_ms": round(1000 * predict_seconds / X_test.shape[0], 3),
         "P@1": round(evaluate(sp.load_npz(folder / "test.Y.npz"), predictions, ["P@1"])["P@1"], 4),
     }

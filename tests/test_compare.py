@@ -42,7 +42,7 @@ def arguments(rng, tmp_path):
 def test_systems_are_run_and_measured_and_those_that_fail_are_skipped_with_a_line(
     script, arguments, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(script.venv, "create", lambda place, with_pip: place.mkdir(parents=True))
+    monkeypatch.setattr(script.venv, "create", lambda place, **_: place.mkdir(parents=True))
     failed = subprocess.CompletedProcess([], 1, "", "some words\nERROR: no such package\n\n")
     run = subprocess.run
     monkeypatch.setattr(
@@ -65,6 +65,12 @@ def test_systems_are_run_and_measured_and_those_that_fail_are_skipped_with_a_lin
     assert {path.name for path in script.RESULTS.glob("*.svg")} == {
         f"cooking-{kind}.svg" for kind in ("fit", "size", "latency")
     }
+
+
+def test_an_environment_that_cannot_be_made_is_an_error_with_a_reason(script, tmp_path):
+    (tmp_path / "pecos").write_text("no folder")
+    with pytest.raises(RuntimeError, match="^its environment cannot be made: "):
+        script.python_of("pecos", tmp_path)
 
 
 def test_a_system_that_takes_too_long_is_skipped(script, arguments):

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from xmlc_mhe import evaluate, load_dataset, metric_names
+from xmlc_mhe import XMLCClassifier, evaluate, load_dataset, metric_names
 from xmlc_mhe.features import GivenFeatures, TextFeatures
 from xmlc_mhe.formats import ReadOptions
 from xmlc_mhe.metrics import propensity_of_counts
@@ -101,6 +101,8 @@ def compare(args: argparse.Namespace, systems: dict[str, System], result: dict[s
         X, X_test = features(recipe, train, test)
         for name, matrix in {"X_train": X, "Y_train": train.Y, "X_test": X_test}.items():
             sp.save_npz(folder / f"{name}.npz", sp.csr_matrix(matrix), compressed=False)
+        tiny = np.eye(2)
+        XMLCClassifier("given", **recipe.model).fit(tiny, tiny).predict(tiny, k=1)  # compiles the kernels for the rows
         for key, system in systems.items():
             try:
                 python = python_of(system.environment, args.environments)
@@ -134,7 +136,10 @@ def python_of(environment: str | None, folder: Path) -> Path:
     installed = place / "installed.json"
     if not installed.exists() or json.loads(installed.read_text()) != REQUIREMENTS[environment]:
         print(f"making an environment for {environment} in {place}", flush=True)
-        venv.create(place, with_pip=True)
+        try:
+            venv.create(place, clear=True, with_pip=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise RuntimeError(f"its environment cannot be made: {error}") from None
         command = [place / "bin" / "python", "-m", "pip", "install", "--quiet", *REQUIREMENTS[environment]]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

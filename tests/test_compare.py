@@ -69,7 +69,7 @@ def test_systems_are_run_and_measured_and_those_that_fail_are_skipped_with_a_lin
 
 def test_an_environment_that_cannot_be_made_is_an_error_with_a_reason(script, tmp_path):
     (tmp_path / "pecos").write_text("no folder")
-    with pytest.raises(RuntimeError, match="^its environment cannot be made: "):
+    with pytest.raises(RuntimeError, match=r"^its environment cannot be made: "):
         script.python_of("pecos", tmp_path)
 
 
@@ -80,12 +80,13 @@ def test_a_system_that_takes_too_long_is_skipped(script, arguments):
     assert json.loads(path.read_text())["skipped"] == {"mhc": "it took more than 0.001 minutes"}
 
 
-def test_the_table_beside_the_script_is_made_from_its_results(script):
-    results = sorted((FOLDER / "results").glob("*.json"))
+def test_the_tables_of_both_readmes_are_made_from_the_results(script):
+    results = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "results").glob("*.json"))}
     assert results
     script.RESULTS.mkdir()
-    sections = [script.section_of(path.stem, json.loads(path.read_text())) for path in results]
+    sections = [script.section_of(name, result) for name, result in results.items()]
     assert (FOLDER / "README.md").read_text() == "\n".join([script.INTRO, *sections])
+    assert script.PROJECT_TABLE.findall(script.PROJECT_README.read_text()) == [script.project_table(results)]
 
 
 def test_every_system_has_its_script_and_its_environment(script):

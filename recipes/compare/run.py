@@ -12,6 +12,7 @@ and its pictures, and README.md beside this file.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -173,7 +174,16 @@ def last_line(text: str) -> str:
 # --- table and pictures -----------------------------------------------------------------------------------------------
 
 MARKERS = ("*", "P", "o", "s", "^", "v", "D", "X", "h")
-COSTS = ("fit s", "fit, CPU s", "ms a document", "p50 ms", "p90 ms", "p99 ms", "peak MiB", "model MB")
+COSTS = {  # title: decimals
+    "fit s": 1,
+    "fit, CPU s": 1,
+    "ms a document": 3,
+    "p50 ms": 2,
+    "p90 ms": 2,
+    "p99 ms": 2,
+    "peak MiB": 0,
+    "model MB": 1,
+}
 INTRO = """# Side by side
 Made by `python recipes/compare/run.py NAME --data-dir DATA`, which says how. Test parts, in percent, every document
 counted; a label that only test has counts as missed. The same TF-IDF or given features, threads and measures for all;
@@ -181,49 +191,77 @@ each in a process of its own. Ours with options chosen on dev, the others with t
 p50, p90, p99: latencies of single documents, on one thread. CPU seconds are those of all threads: clocks run on where a
 machine has other work, and `load_before` in the results says whether it had.
 """
+# The table of the project's README: some of the systems, some of the columns, between two comments
+PROJECT_README = HERE.parent.parent / "README.md"
+PROJECT_SYSTEMS = ("mhc", "vanilla", "bonsai", "xr-linear-3")
+PROJECT_COLUMNS = ["P@1", "P@3", "P@5", "nDCG@5", "fit s", "ms a document", "peak MiB", "model MB"]
+PROJECT_TABLE = re.compile(r"(?<=<!-- made by recipes/compare/run.py -->\n).*(?=<!-- until here -->)", re.DOTALL)
 
 
 def write_readme() -> None:
-    """Write README.md and the pictures from all results."""
-    parts = [INTRO]
-    for path in sorted(RESULTS.glob("*.json")):
-        parts.append(section_of(path.stem, json.loads(path.read_text())))
-    (HERE / "README.md").write_text("\n".join(parts))
+    """Write README.md, the pictures and the table of the project's README from all results."""
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    sections = [section_of(name, result) for name, result in results.items()]
+    (HERE / "README.md").write_text("\n".join([INTRO, *sections]))
+    PROJECT_README.write_text(PROJECT_TABLE.sub(project_table(results), PROJECT_README.read_text()))
 
 
 def section_of(name: str, result: dict[str, Any]) -> str:
     """Return the table of one data set, and draw its pictures."""
     rows = {key: result["systems"][key] for key in SYSTEMS if key in result["systems"]}
-    cells = {key: [100 * row[metric] for metric in METRICS] + costs_of(row) for key, row in rows.items()}
-    digits = [2] * len(METRICS) + [1, 1, 3, 2, 2, 2, 0, 1]
-    best = [
-        (max if place < len(METRICS) else min)((round(row[place], digits[place]) for row in cells.values()), default=0)
-        for place in range(len(digits))
-    ]
-    data = result["data"]
+    data, columns = result["data"], [*METRICS, *COSTS]
     lines = [
         f"## {name}",
         f"{data['train']['docs']:,} + {data['test']['docs']:,} documents, {data['labels']:,} labels; "
         f"{result['threads']} threads, {result['date']}.",
         "",
-        f"| system | {' | '.join([*METRICS, *COSTS])} |",
-        f"| --- | {' | '.join(['---:'] * len(digits))} |",
+        f"| system | {' | '.join(columns)} |",
+        f"| --- | {' | '.join(['---:'] * len(columns))} |",
+        *(f"| {cells}" for cells in table_rows(rows, columns)),
+        "",
+        *(f"{SYSTEMS[key].title}: skipped, {why.rstrip('.')}.\n" for key, why in result["skipped"].items()),
     ]
-    for key, values in cells.items():
-        texts = [f"{value:.{places}f}" for value, places in zip(values, digits, strict=True)]
-        texts = [f"**{text}**" if float(text) == least else text for text, least in zip(texts, best, strict=True)]
-        lines.append(f"| {SYSTEMS[key].title} | {' | '.join(texts)} |")
-    lines += ["", *(f"{SYSTEMS[key].title}: skipped, {why.rstrip('.')}.\n" for key, why in result["skipped"].items())]
     for kind, title, svg in pictures_of(rows) if rows else ():
         (RESULTS / f"{name}-{kind}.svg").write_text(svg)
         lines.append(f"![{title}](results/{name}-{kind}.svg)")
     return "\n".join(lines) + "\n"
 
 
-def costs_of(row: dict[str, Any]) -> list[float]:
-    """Return the costs in the order of COSTS."""
-    times = [row["fit_seconds"], row["fit_cpu_seconds"], row["predict_ms"]]
-    return [*times, *row["latency_ms"].values(), row["peak_mib"], row["model_megabytes"]]
+def project_table(results: dict[str, dict[str, Any]]) -> str:
+    """Return the table of the project's README, data sets of many labels first."""
+    lines = [
+        f"| data (labels) | system | {' | '.join(PROJECT_COLUMNS)} |",
+        f"| --- | --- | {' | '.join(['---:'] * len(PROJECT_COLUMNS))} |",
+    ]
+    for name, result in sorted(results.items(), key=lambda item: -item[1]["data"]["labels"]):
+        rows = {key: result["systems"][key] for key in PROJECT_SYSTEMS if key in result["systems"]}
+        titles = [f"{name} ({result['data']['labels']:,})"] + [""] * len(rows)
+        cells = table_rows(rows, PROJECT_COLUMNS)
+        lines += [f"| {title} | {rest}" for title, rest in zip(titles, cells, strict=False)]
+    return "\n".join(lines) + "\n"
+
+
+def table_rows(rows: dict[str, dict[str, Any]], columns: list[str]) -> list[str]:
+    """Return the title and the values of each system, the best of each column in bold."""
+    values = {key: values_of(row) for key, row in rows.items()}
+    best = {
+        column: (min if column in COSTS else max)((row[column] for row in values.values()), key=float, default="")
+        for column in columns
+    }
+    lines = []
+    for key, row in values.items():
+        cells = [f"**{row[column]}**" if row[column] == best[column] else row[column] for column in columns]
+        lines.append(" | ".join([SYSTEMS[key].title, *cells]) + " |")
+    return lines
+
+
+def values_of(row: dict[str, Any]) -> dict[str, str]:
+    """Return metrics in percent and costs, as they are printed."""
+    costs = [row["fit_seconds"], row["fit_cpu_seconds"], row["predict_ms"]]
+    costs += [*row["latency_ms"].values(), row["peak_mib"], row["model_megabytes"]]
+    return {metric: f"{100 * row[metric]:.2f}" for metric in METRICS} | {
+        title: f"{cost:.{digits}f}" for (title, digits), cost in zip(COSTS.items(), costs, strict=True)
+    }
 
 
 def pictures_of(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:

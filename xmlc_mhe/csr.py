@@ -27,7 +27,7 @@ def check_csr(X: Any, name: str) -> csr_array:
             copy(X).check_format(full_check=True)  # it may replace arrays of the matrix that it checks
         except ValueError as error:
             raise ValueError(f"{name} must be a well-formed {X.format} matrix. Got: {error}; build it again.") from None
-    X = csr_array(X)
+    X = X.tocsr() if issparse(X) else csr_array(X)
     index_dtype = np.int32 if max(X.nnz, *X.shape) < 2**31 else np.int64
     with np.errstate(over="ignore"):
         data = X.data.astype(np.float32, copy=False)

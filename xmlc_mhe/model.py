@@ -471,8 +471,11 @@ def _num_docs(X: Any) -> int:
 
 def _in_pieces(X: Any) -> Iterator[Any]:
     """Cut documents into pieces of BATCH_SIZE; none at all are one piece, which gives predictions without rows."""
+    if (num_docs := _num_docs(X)) <= BATCH_SIZE:  # as it is: cutting takes longer than tagging a single document
+        yield X
+        return
     X = csr_array(X) if issparse(X) else X
-    for start in range(0, max(_num_docs(X), 1), BATCH_SIZE):
+    for start in range(0, num_docs, BATCH_SIZE):
         yield X[start : start + BATCH_SIZE]
 
 

@@ -91,7 +91,7 @@ def compare(args: argparse.Namespace, systems: dict[str, System], result: dict[s
     recipe = read_recipe(HERE.parent / args.name / "mhc.toml")
     train, test = load_dataset(find_data(recipe.data, ReadOptions(data_dir=args.data_dir)))
     result["data"] = describe_data({"train": train, "test": test})
-    result |= {"threads": args.threads, "commit": commit(), "date": time.strftime("%Y-%m-%d", time.gmtime())}
+    result |= {"threads": args.threads, "date": time.strftime("%Y-%m-%d", time.gmtime())}
     rows = result.setdefault("systems", {})
     skipped = result.setdefault("skipped", {})
     counts = np.bincount(train.Y.indices, minlength=train.num_labels)
@@ -114,7 +114,7 @@ def compare(args: argparse.Namespace, systems: dict[str, System], result: dict[s
             else:
                 skipped.pop(key, None)
                 values = evaluate(test.Y, np.load(folder / f"labels_{key}.npy"), METRICS, propensity=propensity)
-                rows[key] = values | costs
+                rows[key] = values | costs | {"commit": commit()}
                 print(f"{system.title:>26}" + "".join(f"{100 * values[metric]:7.2f}" for metric in METRICS), end="")
                 print(f"{costs['fit_seconds']:8.1f} s {costs['predict_ms']:8.3f} ms", flush=True)
             path.parent.mkdir(exist_ok=True)
@@ -269,15 +269,19 @@ def pictures_of(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
     titles = {key: SYSTEMS[key].title for key in rows}
     places = {key: list(SYSTEMS).index(key) for key in rows}  # a system has the same sign in every picture
 
+    def log_axis(axes: Any, label: str) -> None:
+        axes.set_xscale("log", subs=(2, 5))
+        for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            ticks(lambda value, _: f"{value:g}")
+        axes.set_xlabel(f"{label}, log scale")
+
     def scatter(cost: str, label: str) -> Any:
         def paint(axes: Any) -> None:
             for key, row in rows.items():
                 sign = {"marker": MARKERS[places[key]], "color": COLOURS[places[key] % len(COLOURS)]}
                 axes.plot(row[cost], 100 * row["nDCG@5"], **sign, markersize=9, linestyle="none", label=titles[key])
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            log_axis(axes, label)
             axes.margins(x=0.1, y=0.1)
-            axes.set_xlabel(f"{label}, log scale")
             axes.set_ylabel("nDCG@5, %")
             axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -292,9 +296,7 @@ def pictures_of(rows: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
         for marker, share in zip(("o", "D", "s"), ("p50", "p90", "p99"), strict=True):
             axes.plot([], [], marker=marker, color=COLOURS[0], linestyle="none", label=share)
         axes.set_yticks(range(len(rows)), [titles[key] for key in reversed(rows)])
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.set_xlabel("ms for one document, log scale")
+        log_axis(axes, "ms for one document")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
     wide = (7.0, 4.2)

@@ -21,7 +21,7 @@ from xmlc_mhe.runs import peak_mib
 
 # Documents, labels, features, and non-zeros of Y and X of the part train: PECOS, examples/spmm/README.md
 NUM_DOCS, NUM_LABELS, NUM_FEATURES, LABEL_NNZ, FEATURE_NNZ = 1_779_881, 501_070, 2_381_304, 8_446_236, 689_526_754
-SHARES = (1 / 128, 1 / 64, 1 / 32, 1 / 16)
+SHARES = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8)
 TEST_DOCS, THREADS = 2000, 2
 WORDS_A_LABEL, SHARE_OF_WORDS = 30, 0.3  # a label has words of its own; its documents have this share of them
 LABEL_SKEW, WORD_SKEW, SHIFT = 0.75, 0.95, 30  # see `skewed`: Zipf's law as Mandelbrot wrote it

@@ -1,6 +1,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +231,26 @@ def test_run_lists_the_problems_of_a_recipe_in_one_line(recipe_file, capsys):
     assert main(["run", str(recipe_file)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"xmlc-mhe: error: {recipe_file} must be a recipe. Got 2 problems; mend: - data must be")
+
+
+def test_a_fit_compiles_nothing_after_compile_kernels():
+    script = """
+import sys
+import numpy as np
+import scipy.sparse as sp
+from numba.core.dispatcher import Dispatcher
+from xmlc_mhe import XMLCClassifier
+from xmlc_mhe.runs import compile_kernels
+
+compile_kernels("mhc")
+modules = [module for name, module in sys.modules.items() if name.startswith("xmlc_mhe")]
+kernels = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+before = {kernel: len(kernel.signatures) for kernel in kernels}
+labels = sp.csr_array(np.eye(700, dtype=np.float32)[np.random.default_rng(0).integers(0, 700, 1500)])
+for beam in ("all", 20):
+    XMLCClassifier("given", bias_feature=1.0, beam=beam).fit(labels, labels).predict(labels)
+print(*(kernel.__name__ for kernel in kernels if len(kernel.signatures) != before[kernel]))
+assert sum(before.values()) > 5
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == ([], "")

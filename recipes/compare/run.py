@@ -188,7 +188,8 @@ Made by `python recipes/compare/run.py NAME --data-dir DATA`, which says how. Te
 counted; a label that only test has counts as missed. The same TF-IDF or given features, threads and measures for all;
 each in a process of its own. Ours with options chosen on dev, the others with those of their authors. Best in bold.
 p50, p90, p99: latencies of single documents, on one thread. CPU seconds are those of all threads: clocks run on where a
-machine has other work, and `load_before` in the results says whether it had.
+machine has other work, and `load_before` in the results says whether it had. Rows need not be of one run: each has its
+`commit` there.
 """
 # The table of the project's README: some of the systems, some of the columns, between two comments
 PROJECT_README = HERE.parent.parent / "README.md"

@@ -105,9 +105,9 @@ def mapped(folder: Path, part: str) -> sp.csr_array:
 def fit(folder_name: str) -> dict[str, Any]:
     """Return sizes, times, memory and accuracy of a model of what `generate` wrote."""
     folder = Path(folder_name)
-    tiny = sp.eye_array(8, format="csr")
-    XMLCClassifier("given", threads=THREADS).fit(tiny, tiny).predict(tiny)  # compiles the kernels
-    X, Y, X_test = mapped(folder, "train"), sp.load_npz(folder / "train.Y.npz"), mapped(folder, "test")
+    X, Y = mapped(folder, "train"), sp.load_npz(folder / "train.Y.npz")
+    X_test, Y_test = mapped(folder, "test"), sp.load_npz(folder / "test.Y.npz")
+    XMLCClassifier("given", threads=THREADS).fit(X_test, Y_test)  # compiles the kernels for mapped arrays
     with OwnMemory() as memory:
         start = time.perf_counter()
         model = XMLCClassifier("given", threads=THREADS).fit(X, Y)
@@ -129,7 +129,7 @@ def fit(folder_name: str) -> dict[str, Any]:
         "x_mib": round(8 * X.nnz / 2**20),
         "model_mib": round(model_bytes(folder / "model") / 2**20, 1),
         "predict_ms": round(1000 * predict_seconds / X_test.shape[0], 3),
-        "P@1": round(evaluate(sp.load_npz(folder / "test.Y.npz"), predictions, ["P@1"])["P@1"], 4),
+        "P@1": round(evaluate(Y_test, predictions, ["P@1"])["P@1"], 4),
     }
 
 
@@ -165,6 +165,7 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     powers, whole = zip(*(growth(rows, name) for name in GROWING), strict=True)
     power, value = dict(zip(GROWING, powers, strict=True)), dict(zip(GROWING, whole, strict=True))
     largest = rows[-1]
+    in_proportion = largest["own_mib"] / largest["share"]
     columns = {
         "documents": (NUM_DOCS, "docs", ","),
         "labels": (NUM_LABELS, "labels", ","),
@@ -192,12 +193,13 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
             common.claim(
                 "Ours",
                 f"a fit of Wiki-500K's size stays within {MACHINE_GIB} GiB.",
-                holds=value["own_mib"] < 1024 * MACHINE_GIB,
+                holds=max(value["own_mib"], in_proportion) < 1024 * MACHINE_GIB,
                 measured=f"Extrapolated, not run: {value['own_mib'] / 1024:.1f} GiB of its own, beside "
                 f"{value['x_mib'] / 1024:.1f} GiB of mapped X, of which it needs the pages at work. The largest fit "
                 f"measured, {largest['docs']:,} documents and {largest['labels']:,} labels, took "
                 f"{largest['own_mib'] / 1024:.1f} GiB; over the last {FITTED} sizes memory grew as the power "
-                f"{power['own_mib']:.2f} of the share.",
+                f"{power['own_mib']:.2f} of the share; in proportion to the largest it would be "
+                f"{in_proportion / 1024:.1f} GiB.",
             ),
             common.claim(
                 "Ours",

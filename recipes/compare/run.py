@@ -6,7 +6,7 @@ Every system runs in a process and, unless it is this project or scikit-learn, i
 made first (in --environments) with the versions below; what cannot be made or takes longer than --minutes is skipped
 with a line that says so. Ours have the options of recipes/NAME/mhc.toml, which were chosen on dev; the others those of
 their authors. A system that stands in the results already is not run again, unless --again. Writes results/NAME.json
-and its pictures, and README.md beside this file.
+and its pictures, README.md beside this file, and the table of the project's README.
 """
 
 import argparse

@@ -607,6 +607,7 @@ def test_ctrl_c_in_the_middle_of_training_leaves_nothing_and_the_earlier_model(l
     if overwrite:
         XMLCClassifier.load(model).save(folder)
     command = [sys.executable, "-m", "xmlc_mhe.cli", "fit", large, "-m", folder, "--overwrite", "--head", "vanilla"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by tests in the background, and so by it
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert b"1 of 5000 documents have no label" in process.stderr.readline()
         time.sleep(1)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 
 from .. import __version__
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        warnings.simplefilter("ignore")  # joblib's, about the work that is dropped
         print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
         return 130
     except (ValueError, OSError, MemoryError, ImportError) as error:  # the last: an extra is not installed

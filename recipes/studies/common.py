@@ -77,7 +77,7 @@ A group of labels is a job of its own, and joblib says where jobs run: in thread
 the workers of a Dask cluster. The weights are the same each time, also where a worker is lost on the way.
 ```python
 import joblib
-from xmlc_mhe.distributed import predict_over_workers
+from xmlc_mhe.classifier.workers import predict_over_workers
 
 with joblib.parallel_config(backend="loky"):  # processes of this machine
     XMLCClassifier("given", threads=2).fit(X, Y).save("model")

@@ -1,39 +1,27 @@
-"""The neural heads by name; torch is imported when one is looked up, not before."""
+"""The neural heads by name. A new one is one more line here, and a file beside this one.
 
-import importlib
-import importlib.util
-from collections.abc import Iterator, Mapping
-from typing import Any
+A head is an nn.Module with `name`, `takes_many_labels`, `is_fixed` (True: it learns nothing; the body must, and ends
+without a ReLU, as fixed prototypes point everywhere), where its groups are ranges of labels `orders_labels` (True:
+labels are numbered in `label_order` for it), and
+    __init__(num_labels, dim, *, options of its own)
+    loss(features, labels)   mean over the batch; features (B, dim); labels int64 (B,), or (B, P) with -1 pads where
+                             takes_many_labels
+    top_k(features, k)       labels int64 (B, k) and scores (B, k), best first: exact, ties to the lower label
+"""
 
-CLASSES = {  # name -> module, class
-    "softmax": ("one_hot", "OneHot"),
-    "neural-mhc": ("cascade", "NeuralCascade"),
-    "mhp": ("product", "MultiHeadProduct"),
-    "mhs": ("sampling", "MultiHeadSampling"),
-    "cp": ("cp", "SumOfProducts"),
-    "lowrank": ("low_rank", "LowRank"),
-    "etf": ("etf", "SimplexETF"),
-    "rbf": ("rbf", "RBFSoftmax"),
-}
+from ..lazy import LazyClasses
 
-
-class NeuralHeads(Mapping[str, Any]):
-    """Name -> nn.Module class of a head. The names are there without torch; looking one up needs it.
-
-    Raises: ImportError: torch is not installed.
-    """
-
-    def __getitem__(self, name: str) -> Any:
-        module, class_name = CLASSES[name]
-        if importlib.util.find_spec("torch") is None:
-            raise ImportError(f'head "{name}" needs torch. Got no torch; pip install "xmlc-mhe[neural]".')
-        return getattr(importlib.import_module(f".{module}", __package__), class_name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(CLASSES)
-
-    def __len__(self) -> int:
-        return len(CLASSES)
-
-
-HEADS = NeuralHeads()
+HEADS = LazyClasses(
+    __package__,
+    {
+        "softmax": ("one_hot", "OneHot"),
+        "neural-mhc": ("cascade", "NeuralCascade"),
+        "mhp": ("product", "MultiHeadProduct"),
+        "mhs": ("sampling", "MultiHeadSampling"),
+        "cp": ("cp", "SumOfProducts"),
+        "lowrank": ("low_rank", "LowRank"),
+        "etf": ("etf", "SimplexETF"),
+        "rbf": ("rbf", "RBFSoftmax"),
+    },
+    needs=("torch", "neural"),
+)

@@ -1,0 +1,69 @@
+"""A fitted classifier as the state of a model folder, and back."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from .. import __version__
+from ..errors import DataError
+from ..features.learned import EncoderFeatures
+from ..model_files import read_model
+from ..neural.heads import HEADS as NEURAL_HEADS
+from .encoders import ENCODER_CLASSES, LEARNED_CLASSES
+from .heads import head_class
+from .options import ClassifierOptions
+
+
+def model_state(model: Any) -> dict[str, Any]:
+    """Return what `read_parts` needs of a fitted `XMLCClassifier`: JSON values, lists of str and arrays by name."""
+    params = model.get_params(deep=False)
+    params["encoder"] = model.encoder if isinstance(model.encoder, str) else None
+    if model.head in NEURAL_HEADS and model.head_options:
+        params["head_options"] = {name: value for name, value in model.head_options.items() if name != "run_dir"}
+    versions = {"xmlc-mhe": __version__, "python": platform.python_version()}
+    versions |= {"numpy": np.__version__, "scipy": scipy.__version__}
+    state: dict[str, Any] = {
+        "versions": versions,
+        "params": params,
+        "encoder_class": type(model.encoder_).__name__,
+        "head_name": model.head_.name,
+        "label_names": model.label_names_,
+        "label_counts": model.label_counts_,
+        "num_docs": model.num_docs_,
+    }
+    state |= {f"encoder.{name}": value for name, value in model.encoder_.state().items()}
+    return state | {f"head.{name}": value for name, value in model.head_.state().items()}
+
+
+def read_parts(
+    folder: str | Path, options_class: type[ClassifierOptions], *, threads: int | None, encoder_class: Any
+) -> Any:
+    """Return the model in a folder, built by options_class; see `XMLCClassifier.load`."""
+    state = read_model(folder)
+    parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}}
+    try:
+        for name, value in state.items():
+            part, _, key = name.partition(".")
+            if key:
+                parts[part][key] = value
+        features_class = ENCODER_CLASSES[state["encoder_class"]]
+        of_encoder = {"encoder_class": encoder_class} if features_class in LEARNED_CLASSES else {}
+        encoder = features_class.from_state(parts["encoder"], **of_encoder)
+        params: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in state["params"].items()
+        }
+        params["encoder"] = params["encoder"] or encoder
+        model: Any = options_class(**params | {"threads": threads})
+        is_neural = state["head_name"] in NEURAL_HEADS
+        on_encoder = {"encoder": encoder.module_} if is_neural and isinstance(encoder, EncoderFeatures) else {}
+        model.head_ = head_class(state["head_name"]).from_state(parts["head"], **on_encoder)
+        model.encoder_, model.label_names_ = encoder, state["label_names"]
+        model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{folder} must hold all that a model has. Got {type(error).__name__}: {error}; fit the model again."
+        ) from None
+    return model

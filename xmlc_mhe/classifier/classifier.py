@@ -1,8 +1,9 @@
 """XMLCClassifier: encoder, label code and heads behind fit, predict, score, save and load."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,23 @@ from ..features.matrix import HybridMatrix
 from ..metrics import evaluate
 from ..model_files import write_model
 from ..neural.heads import HEADS as NEURAL_HEADS
-from ..predictions import Predictions, concatenate_predictions
+from ..predictions import Predictions, as_csr, concatenate_predictions, keep_labels
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
+from ..ranking.candidates import NUM_CANDIDATES
+from ..ranking.thresholds import parse_rule
 from .documents import documents_and_labels, documents_of, in_pieces, num_docs_of
 from .encoders import LEARNED_CLASSES, build_encoder
+from .fitting import fit_parts
 from .heads import build_head, num_threads
 from .options import DEFAULT_K, ClassifierOptions
 from .saving import model_state, read_parts
-from .tuning import choose_on_dev
 
 
 class XMLCClassifier(ClassifierOptions):
     """Tag texts or feature rows with the few right labels out of many; `ClassifierOptions` has the options.
 
     Attributes: label_names_ (list of str), label_counts_ (int64, training documents of each), num_docs_, encoder_,
-        head_, n_features_in_ (with encoder="given").
+        head_, ranking_ (None without), n_features_in_ (with encoder="given").
     """
 
 
@@ -56,15 +59,8 @@ class XMLCClassifier(ClassifierOptions):
             pair = (dev, None) if isinstance(dev, Dataset) else dev
             dev = documents_and_labels(*pair, known=label_names)[:2]
         encoder, head = build_encoder(self), build_head(self)
-        if self.head in NEURAL_HEADS:
-            _fit_neural(encoder, head, X, Y, dev)
-        else:
-            features = encoder.fit_transform(X)
-            if isinstance(encoder, LEARNED_CLASSES):
-                dev = None if dev is None else (HybridMatrix.of(encoder.transform(dev[0])), dev[1])
-                features = choose_on_dev(self, encoder, head, HybridMatrix.of(features), Y, dev)
-            head.fit(features, Y)
-        self.head_ = head
+        ranking = fit_parts(self, encoder, head, X, Y, dev=dev, label_names=label_names)
+        self.head_, self.ranking_ = head, ranking
         self.encoder_, self.label_names_, self.num_docs_ = encoder, label_names, Y.shape[0]
         self.label_counts_ = np.bincount(Y.indices, minlength=len(label_names))
         return self
@@ -79,30 +75,79 @@ class XMLCClassifier(ClassifierOptions):
         """The columns of X in training; there is none before fit, and with texts."""
         return self.encoder_.num_features_
 
-    def predict(self, X: Any, k: int | None = None) -> Predictions:
+    def predict(self, X: Any, k: int | None = None, *, threshold: str | float | None = None) -> Predictions:
         """Return the k best labels of each document, best first.
 
         Args:
             X: texts, or rows with the columns of training, or a Dataset of either.
             k: 1 to num_labels; None: DEFAULT_K, or all labels where there are fewer.
-        Returns: labels int32 (num_docs, k), indices into label_names_, -1 pads; scores float32 (num_docs, k), margins:
+            threshold: keep the labels that pass alone, none where none does: a probability; "micro-f1", "macro-f1",
+                "doc-f1" or "precision=0.9", chosen by `fit` on held-out documents, see `Thresholds`. k is then the most
+                labels of a document, NUM_CANDIDATES by default.
+        Returns: labels int32 (num_docs, k), indices into label_names_, -1 pads; scores float32 (num_docs, k):
+            probabilities from 0 to 1, or margins without a ranking stage (rank=False, and models of version 0.1.0):
             above 0 where the label's own classifier says yes.
         """
-        batches = list(self.predict_batches([documents_of(X)], k))
+        batches = list(self.predict_batches([documents_of(X)], k, threshold=threshold))
         return batches[0] if len(batches) == 1 else concatenate_predictions(batches)
 
-    def predict_batches(self, batches: Iterable[Any], k: int | None = None) -> Iterator[Predictions]:
+    def predict_batches(
+        self, batches: Iterable[Any], k: int | None = None, *, threshold: str | float | None = None
+    ) -> Iterator[Predictions]:
         """Return an iterator over the predictions of document after document, holding a few batches in memory.
 
         Args:
             batches: texts or rows, in pieces of any size, for example from `iter_documents`; read as far as needed.
-            k: 1 to num_labels; None: DEFAULT_K, or all labels where there are fewer.
+            k, threshold: as for `predict`.
         """
         check_is_fitted(self, "head_")
-        k = min(DEFAULT_K, len(self.label_names_)) if k is None else k
+        keep = None if threshold is None else self.keeper(threshold)
+        if k is None:
+            k = min(DEFAULT_K if threshold is None else NUM_CANDIDATES, len(self.label_names_))
         if not (is_whole(k) and k <= len(self.label_names_)):
             raise ValueError(f"k must be 1 to {len(self.label_names_)}, the number of labels. Got {k}; choose another.")
-        return self._predict_pieces(chain.from_iterable(map(in_pieces, batches)), k, num_threads(self))
+        predicted = self._predict_pieces(chain.from_iterable(map(in_pieces, batches)), k, num_threads(self))
+        return predicted if keep is None else map(keep, predicted)
+
+    def keeper(self, rule: str | float) -> Callable[[Predictions], Predictions]:
+        """Return the function that keeps the labels of predictions which pass a threshold; see `predict`."""
+        name = parse_rule(rule).name
+        if self.ranking_ is None:
+            raise ValueError(
+                "threshold must be None with a model without a ranking stage, whose scores are margins. Got "
+                f"{rule!r}; fit with rank=True."
+            )
+        if self.ranking_.thresholds is not None:
+            return partial(self.ranking_.thresholds.apply, rule=rule)
+        if name != "probability":
+            raise ValueError(
+                "threshold must be a number with a model that held out no documents with labels, as it had too few. Got "
+                f"{rule!r}; write for example 0.5."
+            )
+        return lambda predictions: keep_labels(predictions, predictions.scores >= parse_rule(rule).value)
+
+    def predict_proba(self, X: Any, k: int | None = None) -> csr_array:
+        """Return the probabilities of the k best labels of each document, CSR (num_docs, num_labels).
+
+        Args:
+            k: 1 to num_labels; None: NUM_CANDIDATES, those that the ranking stage looks at. All others are 0.
+        Raises: ValueError: the model gives margins, as it has no ranking stage.
+        """
+        check_is_fitted(self, "head_")
+        if self.ranking_ is None:
+            raise ValueError("predict_proba needs a ranking stage. Got a model with margins alone; fit with rank=True.")
+        k = min(NUM_CANDIDATES, len(self.label_names_)) if k is None else k
+        return as_csr(self.predict(X, k), len(self.label_names_))
+
+    def decision_function(self, X: Any, k: int | None = None) -> csr_array:
+        """Return the margins of the k labels with the greatest ones, CSR (num_docs, num_labels); k as `predict_proba`.
+
+        A margin is what the heads say before anything is ranked; 0 may be stored, and what is not stored is lower.
+        """
+        check_is_fitted(self, "head_")
+        k = min(NUM_CANDIDATES, len(self.label_names_)) if k is None else k
+        pieces = [self._margins(piece, k)[1] for piece in in_pieces(documents_of(X))]
+        return as_csr(concatenate_predictions(pieces), len(self.label_names_))
 
     def _predict_pieces(self, pieces: Iterator[Any], k: int, threads: int) -> Iterator[Predictions]:
         first = list(islice(pieces, 2))
@@ -121,9 +166,23 @@ class XMLCClassifier(ClassifierOptions):
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def predict_names(self, X: Any, k: int | None = None) -> list[list[str]]:
-        """Return the names of the k best labels of each document, best first."""
-        return [[self.label_names_[label] for label in row if label >= 0] for row in self.predict(X, k).labels.tolist()]
+    def predict_names(
+        self, X: Any, k: int | None = None, *, threshold: str | float | None = None
+    ) -> list[list[str]]:
+        """Return the names of the k best labels of each document, or of those that pass, best first; see `predict`."""
+        labels = self.predict(X, k, threshold=threshold).labels
+        return [[self.label_names_[label] for label in row if label >= 0] for row in labels.tolist()]
+
+    @property
+    def gives_probs(self) -> bool:
+        """Whether scores are probabilities, from a ranking stage; else they are margins."""
+        check_is_fitted(self, "head_")
+        return self.ranking_ is not None
+
+    def probs_of(self, scores: np.ndarray) -> np.ndarray:
+        """Return the scores of `predict` as numbers from 0 to 1: as they are with a ranking stage, else by the head."""
+        check_is_fitted(self, "head_")
+        return scores if self.ranking_ is not None else self.head_.to_probs(scores)
 
     def score(self, X: Any, Y: Any = None, *, metric: str = "nDCG@5") -> float:
         """Return one metric of the predictions, a fraction; a true label that training never saw counts as missed."""
@@ -182,10 +241,21 @@ class XMLCClassifier(ClassifierOptions):
         if self.head in NEURAL_HEADS:
             build_head(self)  # refuses its options
 
-    def _top_k(self, piece: Any, k: int) -> Predictions:
+    def _margins(self, piece: Any, k: int) -> tuple[HybridMatrix | None, Predictions]:
+        """Return the features of documents, None where nothing ranks, and the k labels of greatest margin."""
         is_learned_with_head = self.head in NEURAL_HEADS and isinstance(self.encoder_, EncoderFeatures)
-        read = self.encoder_.prepare if is_learned_with_head else self.encoder_.transform
-        return self.head_.top_k(read(piece), k)
+        documents = self.encoder_.prepare(piece) if is_learned_with_head else self.encoder_.transform(piece)
+        if self.ranking_ is None:
+            return None, self.head_.top_k(documents, k)
+        if is_learned_with_head:
+            features = self.head_.features(documents)
+            return HybridMatrix.of(features), self.head_.top_k_of_features(features, k)
+        return HybridMatrix.of(documents), self.head_.top_k(documents, k)
+
+    def _top_k(self, piece: Any, k: int) -> Predictions:
+        num_margins = k if self.ranking_ is None else min(max(k, NUM_CANDIDATES), len(self.label_names_))
+        X, best = self._margins(piece, num_margins)
+        return best if self.ranking_ is None or X is None else self.ranking_.rank(X, best, k)
 
 
 def _check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
@@ -200,14 +270,3 @@ def _check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
         )
     if Y.nnz == 0:
         raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")
-
-
-def _fit_neural(encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None) -> None:
-    """Train a neural head on features, or on an encoder that is learned with it."""
-    if isinstance(encoder, EncoderFeatures):
-        encoder.fit(X)
-        dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
-        head.fit(encoder.prepare(X), Y, encoder=encoder.module_, dev=dev)
-    else:
-        features = encoder.fit_transform(X)
-        head.fit(features, Y, dev=None if dev is None else (encoder.transform(dev[0]), dev[1]))

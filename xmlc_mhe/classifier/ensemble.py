@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 
 from ..data.dataset import Dataset
 from ..predictions import Predictions, concatenate_predictions, empty_predictions
+from ..ranking.candidates import NUM_CANDIDATES
 from .classifier import XMLCClassifier
 from .options import DEFAULT_K
 
@@ -41,22 +42,36 @@ class Ensemble:
                 )
             self._ids.append(np.array([ids[name] for name in model.label_names_], np.int32))
 
-    def predict(self, X: Any, k: int | None = None) -> Predictions:
-        """Return the k best labels of each document, best first, and the means of their probabilities."""
-        return concatenate_predictions(list(self.predict_batches([X], k)))
+    @property
+    def gives_probs(self) -> bool:
+        """Whether the scores of all models are probabilities, so that their mean is one."""
+        return all(model.gives_probs for model in self.models)
 
-    def predict_batches(self, batches: Iterable[Any], k: int | None = None) -> Iterator[Predictions]:
+    def predict(self, X: Any, k: int | None = None, *, threshold: str | float | None = None) -> Predictions:
+        """Return the k best labels of each document, best first, and the means of their probabilities.
+
+        Args:
+            threshold: the labels that pass alone; a probability, or a rule with what the first model chose for it.
+        """
+        return concatenate_predictions(list(self.predict_batches([X], k, threshold=threshold)))
+
+    def predict_batches(
+        self, batches: Iterable[Any], k: int | None = None, *, threshold: str | float | None = None
+    ) -> Iterator[Predictions]:
         """Yield the predictions of batch after batch; see `XMLCClassifier.predict_batches`."""
         num_labels = len(self.label_names_)
-        k = min(DEFAULT_K, num_labels) if k is None else k
+        keep = None if threshold is None else self.models[0].keeper(threshold)
+        if k is None:
+            k = min(DEFAULT_K if threshold is None else NUM_CANDIDATES, num_labels)
         num_each = min(max(LABELS_OF_EACH * k, LEAST_LABELS), num_labels)
         for batch in batches:
             documents = (batch.texts if batch.X is None else batch.X) if isinstance(batch, Dataset) else batch
             parts = []
             for model, ids in zip(self.models, self._ids, strict=True):
                 labels, scores = model.predict(documents, max(k, num_each))
-                parts.append((np.where(labels < 0, -1, ids[labels]), model.head_.to_probs(scores)))
-            yield mean_of_best(parts, k)
+                parts.append((np.where(labels < 0, -1, ids[labels]), model.probs_of(scores)))
+            best = mean_of_best(parts, k)
+            yield best if keep is None else keep(best)
 
     def label_propensity(self, **options: Any) -> np.ndarray:
         """Return the first model's; see `XMLCClassifier.label_propensity`."""

@@ -12,6 +12,7 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 
 ENCODERS = ("tfidf", "bow", "given")  # beside the learned ones
 HEADS = (*LINEAR_HEADS, *NEURAL_HEADS)
+RANKED_HEADS = (*LINEAR_HEADS, "neural-mhc")  # several labels a document
 DEFAULT_K = 5  # labels predicted for a document
 
 
@@ -41,6 +42,10 @@ class ClassifierOptions(Estimator):
             labels imply one another.
         passes, eps: the solver stops after so many passes, or when no dual variable moves more than eps.
         prune: weights up to this size are dropped.
+        rank: heads mhc, vanilla and neural-mhc: rank the best labels by all that is known of them, by a stage that is
+            learned on held-out documents, and give probabilities; False: margins.
+        neighbours: whether the stage looks at the labels of the nearest training documents, which are then part of the
+            model.
         head_options: neural heads: their own options and those of the training (dim, epochs, batch_size, learning_rate,
             hidden) by name; the options from C to prune are for the others.
         seed: of the order of documents; the same seed gives the same model for any number of threads.
@@ -65,6 +70,8 @@ class ClassifierOptions(Estimator):
         passes: int = SolverOptions.passes,
         eps: float = SolverOptions.eps,
         prune: float = SolverOptions.prune,
+        rank: bool = True,
+        neighbours: bool = True,
         head_options: dict[str, Any] | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -84,6 +91,8 @@ class ClassifierOptions(Estimator):
         self.passes = passes
         self.eps = eps
         self.prune = prune
+        self.rank = rank
+        self.neighbours = neighbours
         self.head_options = head_options
         self.seed = seed
         self.threads = threads
@@ -98,6 +107,9 @@ class ClassifierOptions(Estimator):
             check_number(name, getattr(self, name))
         for name, least in (("passes", 1), ("train_beam", 1), ("seed", 0)):
             check_whole(name, getattr(self, name), least=least)
+        for name in ("rank", "neighbours"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False. Got {getattr(self, name)!r}; choose one.")
         self.check_threads()
         if self.beam not in ("auto", "all") and not is_whole(self.beam):
             raise ValueError(f'beam must be "auto", "all" or a whole number from 1. Got {self.beam!r}; choose one.')

@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..features.learned import EncoderFeatures
 from ..model_files import read_model
 from ..neural.heads import HEADS as NEURAL_HEADS
+from ..ranking.stage import RankingStage
 from .encoders import ENCODER_CLASSES, LEARNED_CLASSES
 from .heads import head_class
 from .options import ClassifierOptions
@@ -35,7 +36,9 @@ def model_state(model: Any) -> dict[str, Any]:
         "num_docs": model.num_docs_,
     }
     state |= {f"encoder.{name}": value for name, value in model.encoder_.state().items()}
-    return state | {f"head.{name}": value for name, value in model.head_.state().items()}
+    state |= {f"head.{name}": value for name, value in model.head_.state().items()}
+    ranking = {} if model.ranking_ is None else model.ranking_.state()
+    return state | {f"ranking.{name}": value for name, value in ranking.items()}
 
 
 def read_parts(
@@ -43,7 +46,7 @@ def read_parts(
 ) -> Any:
     """Return the model in a folder, built by options_class; see `XMLCClassifier.load`."""
     state = read_model(folder)
-    parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}}
+    parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}, "ranking": {}}
     try:
         for name, value in state.items():
             part, _, key = name.partition(".")
@@ -60,6 +63,7 @@ def read_parts(
         is_neural = state["head_name"] in NEURAL_HEADS
         on_encoder = {"encoder": encoder.module_} if is_neural and isinstance(encoder, EncoderFeatures) else {}
         model.head_ = head_class(state["head_name"]).from_state(parts["head"], **on_encoder)
+        model.ranking_ = RankingStage.from_state(parts["ranking"]) if parts["ranking"] else None
         model.encoder_, model.label_names_ = encoder, state["label_names"]
         model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
     except (KeyError, IndexError, TypeError, AttributeError) as error:

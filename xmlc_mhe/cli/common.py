@@ -133,6 +133,17 @@ def print_metrics(values: Mapping[str, float], ks: Sequence[int]) -> None:
         print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in ks))
 
 
+def threshold_rule(text: str) -> str:
+    """Return the rule of a threshold as it was written, if it is one."""
+    from ..ranking.thresholds import parse_rule
+
+    try:
+        parse_rule(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def whole_numbers(text: str) -> tuple[int, ...]:
     numbers = tuple(int(part) for part in text.split(","))
     if min(numbers) < 1:

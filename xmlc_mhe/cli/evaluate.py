@@ -12,10 +12,15 @@ from .common import (
     check_output,
     load_models,
     print_metrics,
+    print_table,
     read_options,
+    threshold_rule,
     whole_numbers,
     write_json,
 )
+
+DEFAULT_RULES = ("0.5", "micro-f1", "macro-f1", "doc-f1")
+SET_COLUMNS = ("microF1", "macroF1", "docF1", "microP", "microR", "no_label")
 
 EXAMPLES = """examples:
   xmlc-mhe eval model records/
@@ -29,6 +34,13 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
     command.add_argument("-k", type=whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
     command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
+    command.add_argument(
+        "--threshold",
+        type=threshold_rule,
+        action="append",
+        metavar="RULE",
+        help="measure the labels that pass it (repeatable; default: 0.5, micro-f1, macro-f1, doc-f1)",
+    )
     command.add_argument("--drop-empty", action="store_true", help="leave out documents without labels")
     command.add_argument("--propensity-a", type=float, help=f"(default: the benchmark's, or {PROPENSITY_A})")
     command.add_argument("--propensity-b", type=float, help=f"(default: the benchmark's, or {PROPENSITY_B})")
@@ -37,9 +49,12 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
 
 def run_eval(args: argparse.Namespace) -> None:
     """Print every metric as a table in percent, and write it as JSON."""
+    from ..calibration import evaluate_probs
     from ..data.reading import load_part
     from ..data.sources import locate
     from ..metrics import METRICS, evaluate, metric_names
+    from ..ranking.candidates import NUM_CANDIDATES
+    from ..set_metrics import evaluate_sets
 
     check_output(args.json)
     model = load_models(args)
@@ -52,7 +67,24 @@ def run_eval(args: argparse.Namespace) -> None:
     given = {"a": args.propensity_a, "b": args.propensity_b}
     constants |= {name: value for name, value in given.items() if value is not None}
     propensity = model.label_propensity(**constants, num_labels=test.Y.shape[1])
-    values = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
+    values: dict[str, Any] = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
+    print_metrics(values, args.k)
+    if model.gives_probs:
+        rules = args.threshold or DEFAULT_RULES
+        sets = {rule: evaluate_sets(test.Y, model.predict(test, threshold=rule)) for rule in rules}
+        probs = evaluate_probs(test.Y, model.predict(test, min(NUM_CANDIDATES, len(model.label_names_))))
+        print_sets(sets, probs)
+        values |= {"thresholds": sets, "probabilities": probs}
     if args.json is not None:
         write_json(args.json, values)
-    print_metrics(values, args.k)
+
+
+def print_sets(sets: dict[str, dict[str, float]], probs: dict[str, float]) -> None:
+    """Print a row for each threshold, in percent but for the labels of a document, and what probabilities are worth."""
+    print()
+    rows = []
+    for rule, values in sets.items():
+        cells = [f"{100 * values[name]:.2f}" for name in SET_COLUMNS]
+        rows.append([rule, *cells, f"{values['labels_a_doc']:.2f}"])
+    print_table(["threshold", *SET_COLUMNS, "labels"], rows)
+    print("\nprobabilities: " + ", ".join(f"{name} {value:.4f}" for name, value in probs.items()))

@@ -61,6 +61,16 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
     command.add_argument(
         "--beam", type=_beam, default=default["beam"], metavar="K|all|auto", help="(default: %(default)s)"
     )
+    command.add_argument(
+        "--no-rank", dest="rank", action="store_false", default=default["rank"], help="no ranking stage: margins"
+    )
+    command.add_argument(
+        "--no-neighbours",
+        dest="neighbours",
+        action="store_false",
+        default=default["neighbours"],
+        help="rank without the nearest training documents, which are then not in the model",
+    )
     command.add_argument("--seed", type=int, default=default["seed"], metavar="S", help="(default: %(default)s)")
     solver = command.add_argument_group("training")
     solver.add_argument("--C", type=float, default=default["C"], help="(default: 0.5, or by dev)")

@@ -10,7 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..classifier.options import DEFAULT_K
 from ..progress import track
-from .common import add_command, add_data_options, add_models, check_output, load_models, output, read_options
+from .common import (
+    add_command,
+    add_data_options,
+    add_models,
+    check_output,
+    load_models,
+    output,
+    read_options,
+    threshold_rule,
+)
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
   xmlc-mhe predict model new_records.txt -k 10 -o tags.jsonl
+  xmlc-mhe predict model new_records.txt --threshold doc-f1    as many labels a document as pass
   xmlc-mhe predict model second_model records/ --format npz -o top5.npz"""
 
 
@@ -28,6 +38,12 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
         "input", metavar="INPUT", help="a file, a text a line or in any format; a data folder; - for standard input"
     )
     command.add_argument("-k", type=int, help=f"labels a document (default: {DEFAULT_K})")
+    command.add_argument(
+        "--threshold",
+        type=threshold_rule,
+        metavar="RULE",
+        help="keep the labels that pass: a probability, as 0.4; micro-f1, macro-f1, doc-f1, chosen by fit; precision=0.9",
+    )
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
     command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")
     command.add_argument("--part", default="test", help="part of a data folder (default: %(default)s)")
@@ -43,7 +59,8 @@ def run_predict(args: argparse.Namespace) -> None:
     check_output(args.output)
     model = load_models(args)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
-    batches = model.predict_batches(iter_documents(args.input, part=args.part, options=options), args.k)
+    documents = iter_documents(args.input, part=args.part, options=options)
+    batches = model.predict_batches(documents, args.k, threshold=args.threshold)
     with output(args.output) as file:
         WRITERS[args.format](file, track(batches, total=None, title="batches"), model.label_names_)
 
@@ -78,5 +95,5 @@ def _rows(batches: Iterator[Predictions]) -> Iterator[tuple[list[int], list[floa
     """Yield each document's labels and scores without the padding."""
     for batch in batches:
         for labels, scores in zip(batch.labels.tolist(), batch.scores.tolist(), strict=True):
-            num_found = sum(label >= 0 for label in labels)
-            yield labels[:num_found], scores[:num_found]
+            found = [place for place, label in enumerate(labels) if label >= 0]
+            yield [labels[place] for place in found], [scores[place] for place in found]

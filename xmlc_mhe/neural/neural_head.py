@@ -119,7 +119,7 @@ class NeuralHead:
         if patience is None:
             patience = 0 if encoder is None else ENCODER_PATIENCE
         if patience and dev is None and Y.shape[0] > 1:
-            documents, Y, dev = self._split_dev(documents, Y)
+            documents, Y, dev = self.split_dev(documents, Y)
         self.order = LABEL_ORDERS[self.label_order if self._orders_labels else "given"](Y, self.seed)
         with torch.random.fork_rng(), torch_threads(self.threads):
             torch.manual_seed(self.seed)
@@ -149,6 +149,27 @@ class NeuralHead:
         """Return the k best labels of each document; scores are the head's, see its `top_k`."""
         with torch_threads(1):
             return self._top_k(self.model, documents, range(len_of(documents)), k)
+
+    @torch.inference_mode()
+    def features(self, documents: Any) -> np.ndarray:
+        """Return what the body makes of documents, float32 (num_docs, dim): all that the head sees of them."""
+        with torch_threads(1):
+            pieces = [np.zeros((0, self.num_features), np.float32)] if not len_of(documents) else []
+            for start in range(0, len_of(documents), PREDICT_DOCS):
+                piece = pick(documents, slice(start, start + PREDICT_DOCS))
+                pieces.append(self.model.features(piece).float().cpu().numpy())
+            return np.concatenate(pieces)
+
+    @torch.inference_mode()
+    def top_k_of_features(self, features: np.ndarray, k: int) -> Predictions:
+        """Return the k best labels of documents with these features, float32 (num_docs, dim); see `top_k`."""
+        with torch_threads(1):
+            batches = [empty_predictions(0, k)]
+            for start in range(0, len(features), PREDICT_DOCS):
+                piece = torch.from_numpy(features[start : start + PREDICT_DOCS]).to(self.model.device)
+                labels, scores = self.model.head.top_k(piece, k)
+                batches.append(Predictions(self.order[labels.cpu().numpy()], scores.float().cpu().numpy()))
+            return concatenate_predictions(batches)
 
     def _top_k(self, model: HeadOnBody, documents: Any, docs: Sequence[int], k: int) -> Predictions:
         batches = [empty_predictions(0, k)]
@@ -246,7 +267,7 @@ class NeuralHead:
         position[self.order] = np.arange(len(self.order), dtype=np.int32)
         return csr_array((Y.data, position[Y.indices], Y.indptr), Y.shape)
 
-    def _split_dev(self, documents: Any, Y: csr_array) -> tuple[Any, csr_array, tuple[Any, csr_array]]:
+    def split_dev(self, documents: Any, Y: csr_array) -> tuple[Any, csr_array, tuple[Any, csr_array]]:
         """Return training documents and labels without a tenth, and that tenth, which is chosen by the seed."""
         num_dev = max(1, min(int(DEV_SHARE * Y.shape[0]), MOST_DEV_DOCS))
         order = np.random.default_rng(self.seed).permutation(Y.shape[0])

@@ -137,3 +137,56 @@ def reference_best(pairs, k):
 def reference_top_k(x, W, bias, k, labels):
     """The k best of some labels for a dense row x by margin, from dense weights W (num_features, num_labels)."""
     return reference_best([(label, _dot([row[label] for row in W], x) + bias) for label in labels], k)
+
+
+# --- sets and thresholds ---------------------------------------------------------------------------------------------
+
+
+def _f1_precision_recall(hits, predicted, true):
+    nothing = float(predicted + true == 0)
+    f1 = 2 * hits / (predicted + true) if predicted + true else nothing
+    return f1, hits / predicted if predicted else nothing, hits / true if true else nothing
+
+
+def reference_set_metrics(true_rows, predicted_rows, num_labels):
+    """F1, precision and recall of sets of labels by name, from two sets of each document."""
+    pairs = list(zip(true_rows, predicted_rows, strict=True))
+    docs = [(len(true & predicted), len(predicted), len(true)) for true, predicted in pairs]
+    labels = [
+        (
+            sum(label in true and label in predicted for true, predicted in pairs),
+            sum(label in predicted for _, predicted in pairs),
+            sum(label in true for true, _ in pairs),
+        )
+        for label in range(num_labels)
+    ]
+    counts = {
+        "micro": [tuple(map(sum, zip(*docs, strict=True)))],
+        "macro": [(h, p, t) for h, p, t in labels if p + t],
+        "doc": docs,
+    }
+    values = {}
+    for kind, rows in counts.items():
+        for place, name in enumerate(("F1", "P", "R")):
+            shares = [_f1_precision_recall(*row)[place] for row in rows]
+            values[kind + name] = sum(shares) / len(shares) if shares else 1.0
+    values["labels_a_doc"] = sum(len(predicted) for predicted in predicted_rows) / len(pairs)
+    values["no_label"] = sum(not predicted for predicted in predicted_rows) / len(pairs)
+    empty = [not predicted for true, predicted in pairs if not true]
+    return values | ({"no_label_right": sum(empty) / len(empty)} if empty else {})
+
+
+def reference_expected_f1(probs, m, no_label_factor):
+    """Expected F1 of keeping the first m of labels that are true with probs, over every set of true labels."""
+    none = math.prod(1 - p for p in probs)
+    scaled = min(1.0, no_label_factor * none)
+    total = 0.0
+    for outcome in range(2 ** len(probs)):
+        is_true = [bool(outcome >> place & 1) for place in range(len(probs))]
+        chance = math.prod(p if true else 1 - p for p, true in zip(probs, is_true, strict=True))
+        if not any(is_true):
+            total += scaled * (m == 0)
+        elif none < 1:
+            f1 = 2 * sum(is_true[:m]) / (m + sum(is_true))
+            total += f1 * chance * (1 - scaled) / (1 - none)
+    return total

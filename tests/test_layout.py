@@ -30,14 +30,17 @@ data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.words features.given features.picking features.tokens
 features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
-predictions propensity metrics
+predictions propensity metrics set_metrics calibration
 linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.training linear.one_vs_rest
 linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
 neural.distributed neural.training_options neural.batches neural.training neural.neural_head
+ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
+ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
+ranking.network ranking.calibration ranking.stage ranking.learning
 classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.tuning
-classifier.saving classifier.classifier classifier.ensemble classifier.workers
+classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan

@@ -6,7 +6,7 @@ counts in every denominator. Predictions are ranked already, so a tie is broken 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -39,29 +39,16 @@ def evaluate(
     Raises: ValueError: rows differ; a metric, k, label or propensity is not as above; no document is left.
     Source: the Extreme Classification Repository's definitions; both conventions for empty documents are pyxclib's.
     """
-    labels = np.asarray(predictions.labels if isinstance(predictions, Predictions) else predictions)
-    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"predictions must be whole numbers in rows, (num_docs, k). Got {labels.dtype} {labels.shape}; "
-            "pass the result of predict, or its labels."
-        )
-    if len(labels) != Y.shape[0]:
-        raise ValueError(
-            f"predictions must have {Y.shape[0]} rows, the documents of Y. Got {len(labels)}; "
-            "predict the documents that Y describes."
-        )
+    labels = labels_of(Y, predictions)
     asked = {name: _parse(name, labels.shape[1]) for name in metrics}
-    labels = labels[:, : max((k for _, k in asked.values()), default=0)]
-    truth = true_labels(Y)
-    hits, true_counts = _find_hits(truth, labels), np.diff(truth.indptr)
+    outcome = compare(Y, labels[:, : max((k for _, k in asked.values()), default=0)], propensity=propensity)
     if drop_empty:
-        labels = labels[true_counts > 0]  # their hits need no dropping: they have none
-    if len(labels) == 0:
+        outcome = replace(outcome, labels=outcome.labels[outcome.true_counts > 0])  # those dropped have no hits
+    if outcome.num_docs == 0:
         raise ValueError(
             f"Y must have a document to average over. Got {Y.shape[0]} documents, none with a true label; "
             "check that Y is the truth of the documents predicted."
         )
-    outcome = _Outcome(truth, true_counts, labels, hits, propensity)
     # shares that add up to 1 can round to just above it
     return {name: min(float(METRICS[metric](outcome, k)), 1.0) for name, (metric, k) in asked.items()}
 
@@ -83,20 +70,36 @@ def _parse(name: str, num_kept: int) -> tuple[str, int]:
     return metric, int(k)
 
 
-class _Ranking(NamedTuple):
+def labels_of(Y: sp.csr_matrix | sp.csr_array, predictions: Predictions | np.ndarray) -> np.ndarray:
+    """Return the predicted labels, int (num_docs, K); refuse those that are not rows of the documents of Y."""
+    labels = np.asarray(predictions.labels if isinstance(predictions, Predictions) else predictions)
+    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"predictions must be whole numbers in rows, (num_docs, k). Got {labels.dtype} {labels.shape}; "
+            "pass the result of predict, or its labels."
+        )
+    if len(labels) != Y.shape[0]:
+        raise ValueError(
+            f"predictions must have {Y.shape[0]} rows, the documents of Y. Got {len(labels)}; "
+            "predict the documents that Y describes."
+        )
+    return labels
+
+
+class Ranking(NamedTuple):
     """True labels that stand in a ranking: document, rank from 0, and label of each, int64 (n,)."""
 
     docs: np.ndarray
     ranks: np.ndarray
     labels: np.ndarray
 
-    def top(self, k: int) -> "_Ranking":
+    def top(self, k: int) -> "Ranking":
         """Return the entries among the first k of their document."""
         first = self.ranks < k
-        return _Ranking(self.docs[first], self.ranks[first], self.labels[first])
+        return Ranking(self.docs[first], self.ranks[first], self.labels[first])
 
 
-def _find_hits(truth: sp.csr_array, labels: np.ndarray) -> _Ranking:
+def find_hits(truth: sp.csr_array, labels: np.ndarray) -> Ranking:
     """Return the predicted labels that are true, in the order of documents and then ranks."""
     num_docs, num_labels = truth.shape
     docs, ranks, found = [], [], []
@@ -114,7 +117,7 @@ def _find_hits(truth: sp.csr_array, labels: np.ndarray) -> _Ranking:
         docs.append(start + hit_doc)
         ranks.append(hit_rank)
         found.append(chunk[is_hit])
-    return _Ranking(*(np.concatenate(column) if column else np.zeros(0, np.int64) for column in (docs, ranks, found)))
+    return Ranking(*(np.concatenate(column) if column else np.zeros(0, np.int64) for column in (docs, ranks, found)))
 
 
 def _check_labels(chunk: np.ndarray, num_labels: int, *, first_row: int) -> None:
@@ -136,19 +139,26 @@ def _check_labels(chunk: np.ndarray, num_labels: int, *, first_row: int) -> None
         )
 
 
-@dataclass(frozen=True)
-class _Outcome:
+@dataclass(frozen=True, eq=False)
+class Comparison:
     """What the metrics are computed from: the truth, the predictions, and where they meet."""
 
     truth: sp.csr_array  # (num_rows, num_labels)
     true_counts: np.ndarray  # (num_rows,) true labels of each document
     labels: np.ndarray  # (num_docs, K) predictions of the documents averaged over
-    hits: _Ranking
-    propensity: np.ndarray | None
+    hits: Ranking
+    propensity: np.ndarray | None = None
 
     @property
     def num_docs(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def is_hit(self) -> np.ndarray:
+        """Whether each predicted label is true, bool (num_rows, K)."""
+        is_hit = np.zeros((self.truth.shape[0], self.labels.shape[1]), bool)
+        is_hit[self.hits.docs, self.hits.ranks] = True
+        return is_hit
 
     @cached_property
     def inv_propensity(self) -> np.ndarray:
@@ -172,15 +182,15 @@ class _Outcome:
         return 1 / propensity
 
     @cached_property
-    def ideal(self) -> _Ranking:
+    def ideal(self) -> Ranking:
         """The best ranking for PSP and PSnDCG: each document's true labels, those of the lowest propensity first."""
         docs = np.repeat(np.arange(self.truth.shape[0]), self.true_counts)
         labels = self.truth.indices.astype(np.int64)
         order = np.lexsort((-self.inv_propensity[labels], docs))
         ranks = np.arange(len(docs)) - self.truth.indptr[:-1][docs]
-        return _Ranking(docs, ranks, labels[order])
+        return Ranking(docs, ranks, labels[order])
 
-    def ndcg_shares(self, top: _Ranking, k: int) -> np.ndarray:
+    def ndcg_shares(self, top: Ranking, k: int) -> np.ndarray:
         """Return what each entry adds to its document's nDCG@k, float64 (n,)."""
         discounts = 1 / np.log2(np.arange(k) + 2)
         best = np.cumsum(discounts)[np.minimum(self.true_counts[top.docs], k) - 1]  # DCG with every true label on top
@@ -194,62 +204,70 @@ class _Outcome:
         return hits, predicted, true
 
 
-def _ratio(part: float | np.integer, whole: float | np.integer) -> float:
+def compare(
+    Y: sp.csr_matrix | sp.csr_array, predictions: Predictions | np.ndarray, *, propensity: np.ndarray | None = None
+) -> Comparison:
+    """Return what every metric is computed from; predictions, propensity and errors as in `evaluate`."""
+    truth, labels = true_labels(Y), labels_of(Y, predictions)
+    return Comparison(truth, np.diff(truth.indptr), labels, find_hits(truth, labels), propensity)
+
+
+def ratio(part: float | np.integer, whole: float | np.integer) -> float:
     """Return part / whole, and 0 where there is nothing to be a part of."""
     return float(part / whole) if whole else 0.0
 
 
-def _precision(outcome: _Outcome, k: int) -> float:
+def _precision(outcome: Comparison, k: int) -> float:
     """Mean share of the first k predicted labels that are true; padding is never true, and k divides all the same."""
     return len(outcome.hits.top(k).docs) / (k * outcome.num_docs)
 
 
-def _recall(outcome: _Outcome, k: int) -> float:
+def _recall(outcome: Comparison, k: int) -> float:
     """Mean share of a document's true labels that are among its first k predictions."""
     return np.sum(1 / outcome.true_counts[outcome.hits.top(k).docs]) / outcome.num_docs
 
 
-def _ndcg(outcome: _Outcome, k: int) -> float:
+def _ndcg(outcome: Comparison, k: int) -> float:
     """Mean of DCG@k = sum of 1 / log2(rank + 1) over the hits, rank from 1, each over the best DCG@k it could have."""
     return outcome.ndcg_shares(outcome.hits.top(k), k).sum() / outcome.num_docs
 
 
-def _ps_precision(outcome: _Outcome, k: int) -> float:
+def _ps_precision(outcome: Comparison, k: int) -> float:
     """Sum of inv_propensity over all hits, over the largest sum that any k labels a document would reach.
 
     A ratio of two sums over all documents, as in pyxclib, not a mean of ratios.
     """
     gain, best = (outcome.inv_propensity[r.top(k).labels].sum() for r in (outcome.hits, outcome.ideal))
-    return _ratio(gain, best)
+    return ratio(gain, best)
 
 
-def _ps_ndcg(outcome: _Outcome, k: int) -> float:
+def _ps_ndcg(outcome: Comparison, k: int) -> float:
     """Sum of nDCG@k over all documents, each hit weighted by inv_propensity, over the same for the ideal ranking."""
     tops = (outcome.hits.top(k), outcome.ideal.top(k))
     gain, best = (outcome.inv_propensity[top.labels] @ outcome.ndcg_shares(top, k) for top in tops)
-    return _ratio(gain, best)
+    return ratio(gain, best)
 
 
-def _coverage(outcome: _Outcome, k: int) -> float:
+def _coverage(outcome: Comparison, k: int) -> float:
     """Share of the labels with a true document that are predicted, in the first k, for at least one such document."""
     hits, _, true = outcome.label_counts(k)
-    return _ratio(np.count_nonzero(hits), np.count_nonzero(true))
+    return ratio(np.count_nonzero(hits), np.count_nonzero(true))
 
 
-def _macro_f1(outcome: _Outcome, k: int) -> float:
+def _macro_f1(outcome: Comparison, k: int) -> float:
     """Mean of F1 = 2 hits / (predictions + true documents) over the labels that are predicted or true somewhere."""
     hits, predicted, true = outcome.label_counts(k)
     occurs = predicted + true > 0
-    return _ratio((2 * hits[occurs] / (predicted + true)[occurs]).sum(), occurs.sum())
+    return ratio((2 * hits[occurs] / (predicted + true)[occurs]).sum(), occurs.sum())
 
 
-def _micro_f1(outcome: _Outcome, k: int) -> float:
+def _micro_f1(outcome: Comparison, k: int) -> float:
     """F1 = 2 hits / (predictions + true labels) with all documents and labels pooled; padding is no prediction."""
     hits, predicted, true = outcome.label_counts(k)
-    return _ratio(2 * hits.sum(), predicted.sum() + true.sum())
+    return ratio(2 * hits.sum(), predicted.sum() + true.sum())
 
 
-METRICS: dict[str, Callable[[_Outcome, int], float]] = {
+METRICS: dict[str, Callable[[Comparison, int], float]] = {
     "P": _precision,
     "R": _recall,
     "nDCG": _ndcg,

@@ -121,7 +121,7 @@ class XMLCClassifier(ClassifierOptions):
             return partial(self.ranking_.thresholds.apply, rule=rule)
         if name != "probability":
             raise ValueError(
-                "threshold must be a number with a model that held out no documents with labels, as it had too few. Got "
+                "threshold must be a number with a model that had too few documents to choose rules by. Got "
                 f"{rule!r}; write for example 0.5."
             )
         return lambda predictions: keep_labels(predictions, predictions.scores >= parse_rule(rule).value)

@@ -42,7 +42,7 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
         "--threshold",
         type=threshold_rule,
         metavar="RULE",
-        help="keep the labels that pass: a probability, as 0.4; micro-f1, macro-f1, doc-f1, chosen by fit; precision=0.9",
+        help="keep the labels that pass: a probability, as 0.4; micro-f1, macro-f1, doc-f1 (by fit); precision=0.9",
     )
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
     command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")

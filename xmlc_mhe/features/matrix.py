@@ -57,3 +57,9 @@ def unit_rows(X: csr_array, *, copy: bool = True) -> csr_array:
     X = X.copy() if copy else X
     inplace_csr_row_normalize_l2(X)  # `normalize` without its checks, which take as long as tagging a document
     return X
+
+
+def unit_length(X: np.ndarray) -> np.ndarray:
+    """Return dense rows, scaled to unit Euclidean length; rows of zeros stay."""
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.where(lengths == 0, 1, lengths)

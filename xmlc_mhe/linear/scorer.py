@@ -54,18 +54,18 @@ class InvertedIndex(NamedTuple):
         """
         counts = np.zeros(num_features + 1, np.int64)
         for features, _, _ in groups:
-            _count(features, counts[1:])
+            count_features(features, counts[1:])
         indptr = np.cumsum(counts)
         extremes = [(np.abs(weights).min(), np.abs(weights).max()) for _, _, weights in groups if len(weights)]
         largest = max((float(most) for _, most in extremes), default=1.0)
-        smallest = max(min((float(least) for least, _ in extremes), default=1.0), largest / LARGEST_RATIO)
-        code_of_half, levels = _byte_codes(smallest, largest)
+        smallest = min((float(least) for least, _ in extremes), default=1.0)
+        code_of_half, levels = byte_codes(smallest, largest)
         labels, codes = np.empty(indptr[-1], label_dtype(len(bias))), np.empty(indptr[-1], np.uint8)
         place = indptr[:-1].copy()
         while groups:
             features, group_labels, weights = groups.pop(0)
             halves = weights.astype(np.float16, copy=False).view(np.uint16)
-            _fill(features, group_labels, code_of_half[halves], place, labels, codes)
+            fill_entries(features, group_labels, code_of_half[halves], place, labels, codes)
         if tiles is None:
             tiles = np.zeros((_num_tiles(len(bias), width), 0, LANES), np.float32)
         return cls(indptr, labels, codes, levels, bias, tiles, width)
@@ -126,11 +126,13 @@ def label_dtype(num_labels: int) -> type:
     return np.uint16 if num_labels <= 1 << 16 else np.int32
 
 
-def _byte_codes(smallest: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
+def byte_codes(smallest: float, largest: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the code of every float16 by its bits, uint8 (65536,), and the weight of each code, float32 (256,).
 
-    Codes up to 127 are magnitudes from smallest to largest, those from 128 on the same with a minus.
+    Codes up to 127 are magnitudes from smallest, or what LARGEST_RATIO allows, to largest; those from 128 on the same
+    with a minus.
     """
+    smallest = max(smallest, largest / LARGEST_RATIO)
     every_half = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
     sizes = np.nan_to_num(np.abs(every_half)).clip(smallest, largest)
     step = max(np.log(largest / smallest) / (NUM_LEVELS - 1), 1e-9)
@@ -141,14 +143,14 @@ def _byte_codes(smallest: float, largest: float) -> tuple[np.ndarray, np.ndarray
 
 
 @njit(nogil=True, cache=True)
-def _count(features: np.ndarray, counts: np.ndarray) -> None:
+def count_features(features: np.ndarray, counts: np.ndarray) -> None:
     """Add to counts how often each feature occurs; not bincount, which would make an array of all features a group."""
     for feature in features:
         counts[feature] += 1
 
 
 @njit(nogil=True, cache=True)
-def _fill(
+def fill_entries(
     features: np.ndarray,
     group_labels: np.ndarray,
     group_codes: np.ndarray,

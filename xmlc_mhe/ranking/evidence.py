@@ -35,7 +35,7 @@ class Candidates(NamedTuple):
 class Evidence(Protocol):
     """One kind of evidence.
 
-    name: how model files and studies call it. columns: names of its values.
+    name: how model files and studies call it. columns: names of its values, which may depend on the features.
     """
 
     name: str

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def hold_out(Y: csr_array, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the documents to fit heads on and those held out, ascending; none of these where no label would be left."""
+    """Return the documents to fit heads on and those held out, ascending; none where no label would be left."""
     order = np.random.default_rng(seed).permutation(Y.shape[0])
     num_held = min(int(HELD_OUT_SHARE * Y.shape[0]), MOST_HELD_OUT)
     rest, held = np.sort(order[num_held:]), np.sort(order[:num_held])
@@ -68,8 +68,8 @@ def learn_ranking(
             "%d documents are held out, too few to learn a ranking from (%d): margins are calibrated instead",
             X.shape[0], LEAST_HELD_OUT,
         )  # fmt: skip
-        stage = RankingStage([], MarginCalibration.learn(best, is_true))
-        probs = stage.model.probs(best)
+        calibration = MarginCalibration.learn(best, is_true)
+        stage, probs = RankingStage([], calibration), calibration.probs(best)
     else:
         values = np.concatenate([batch for _, _, batch in looked_at])  # (num_docs, S, num_columns)
         there = best.labels >= 0

@@ -27,7 +27,6 @@ from .decoding import Predictions, concatenate_predictions
 from .encoders import EncoderFeatures, HybridFeatures, check_encoder, check_encoder_name
 from .errors import DataError
 from .features import GivenFeatures, TextFeatures
-from .label_code import check_option
 from .linear import HEADS as LINEAR_HEADS
 from .linear.cascade import TRAIN_BEAM
 from .linear.training import SolverOptions
@@ -35,7 +34,7 @@ from .matrix import HybridMatrix
 from .metrics import PROPENSITY_A, PROPENSITY_B, evaluate, metric_names, propensity_of_counts
 from .model_files import read_model, write_model
 from .neural import HEADS as NEURAL_HEADS
-from .neural import load_neural_head
+from .neural import check_head, load_neural_head
 
 ENCODERS: dict[str, Any] = {
     "tfidf": lambda: TextFeatures("tfidf"),
@@ -68,7 +67,8 @@ class XMLCClassifier(BaseEstimator):
         encoder_options: of a learned encoder that a string stands for, such as {"max_length": 64}.
         dense_scale: what the features of a learned encoder beside words are multiplied with; None: chosen on dev.
         head: "mhc", the Multi-Head Cascade, or "vanilla", one classifier a label on all documents; or a neural one, see
-            docs/heads.md: "softmax", "neural-mhc", "mhp", "mhs", "cp", "lowrank", "etf", "rbf".
+            docs/heads.md: "softmax", "neural-mhc", "mhp", "mhs", "cp", "lowrank", "etf", "rbf"; or the class of a
+            neural head of your own, see docs/tutorials/own-head.md.
         head_sizes: mhc: lengths of the heads, first to last, e.g. (257, 16); their product is at least the number of
             labels. None: two heads, the last about sqrt(num_labels / 5) long.
         label_order: mhc, neural-mhc: "frequency", "given" or "random".
@@ -95,7 +95,7 @@ class XMLCClassifier(BaseEstimator):
     def __init__(
         self,
         encoder: Any = "tfidf",
-        head: str = "mhc",
+        head: Any = "mhc",
         *,
         encoder_options: dict[str, Any] | None = None,
         dense_scale: float | None = None,
@@ -297,6 +297,7 @@ class XMLCClassifier(BaseEstimator):
         """Write the model to a folder that must not exist, or may be overwritten; nothing is left half-written."""
         check_is_fitted(self, "head_")
         params = self.get_params(deep=False) | {"encoder": self.encoder if isinstance(self.encoder, str) else None}
+        params["head"] = self.head_.name
         if self.head in NEURAL_HEADS and self.head_options:
             params["head_options"] = {name: value for name, value in self.head_options.items() if name != "run_dir"}
         versions = {"xmlc-mhe": __version__, "python": platform.python_version(), "numpy": np.__version__}
@@ -310,18 +311,23 @@ class XMLCClassifier(BaseEstimator):
             "label_counts": self.label_counts_,
             "num_docs": self.num_docs_,
         }
+        if isinstance(self.head, type):
+            state["head_class"] = f"{self.head.__module__}:{self.head.__qualname__}"
         state |= {f"encoder.{name}": value for name, value in self.encoder_.state().items()}
         state |= {f"head.{name}": value for name, value in self.head_.state().items()}
         write_model(folder, state, overwrite=overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None) -> "XMLCClassifier":
+    def load(
+        cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None, head_class: Any = None
+    ) -> "XMLCClassifier":
         """Return the model that `save` wrote; its arrays are mapped from disk.
 
         Args:
             threads: None: as many as the machine has cores.
             encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
-        Raises: DataError: the folder is damaged, or holds an encoder of your own and encoder_class is None.
+            head_class: the class of a head of your own; a model file only names it.
+        Raises: DataError: the folder is damaged, or holds an encoder or a head of your own whose class is None.
         """
         state = read_model(folder)
         parts: dict[str, dict[str, Any]] = {"encoder": {}, "head": {}}
@@ -337,10 +343,13 @@ class XMLCClassifier(BaseEstimator):
                 name: tuple(value) if isinstance(value, list) else value for name, value in state["params"].items()
             }
             params["encoder"] = params["encoder"] or encoder
-            model = cls(**params | {"threads": threads})
-            head_class, is_neural = HEADS[state["head_name"]](), state["head_name"] in NEURAL_HEADS
-            on_encoder = {"encoder": encoder.module_} if is_neural and isinstance(encoder, EncoderFeatures) else {}
-            model.head_ = head_class.from_state(parts["head"], **on_encoder)
+            head = _own_head(state, head_class) if "head_class" in state else state["head_name"]
+            model = cls(**params | {"head": head, "threads": threads})
+            of_head: dict[str, Any] = {}
+            if head in NEURAL_HEADS:
+                on_encoder = encoder.module_ if isinstance(encoder, EncoderFeatures) else None
+                of_head = {"head_class": NEURAL_HEADS[head], "encoder": on_encoder}
+            model.head_ = _trainer_of(head).from_state(parts["head"], **of_head)
             model.encoder_, model.label_names_ = encoder, state["label_names"]
             model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
         except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -357,7 +366,7 @@ class XMLCClassifier(BaseEstimator):
         return tags
 
     def _check_options(self) -> None:
-        check_option("head", self.head, HEADS)
+        check_head(self.head, HEADS)
         encoder = self._build_encoder()
         if isinstance(encoder, HybridFeatures) and self.head in NEURAL_HEADS:
             raise ValueError(
@@ -427,7 +436,7 @@ class XMLCClassifier(BaseEstimator):
 
     def _build_head(self, *, C: float | None = None) -> Any:
         if self.head in NEURAL_HEADS:
-            return HEADS[self.head]().from_options(
+            return _trainer_of(self.head).from_options(
                 self.head,
                 self.head_options,
                 head_sizes=self.head_sizes,
@@ -440,7 +449,7 @@ class XMLCClassifier(BaseEstimator):
         options = SolverOptions(**values | {"C": SolverOptions.C if C is None else C})
         shared: dict[str, Any] = {"seed": self.seed, "threads": self._num_threads()}
         names = ("head_sizes", "label_order", "train_beam", "beam", "cascade_scale") if self.head == "mhc" else ()
-        return HEADS[self.head]()(options, **shared, **{name: getattr(self, name) for name in names})
+        return _trainer_of(self.head)(options, **shared, **{name: getattr(self, name) for name in names})
 
     def _num_threads(self) -> int:
         if self.threads is not None and not _is_whole(self.threads, 1):
@@ -451,6 +460,22 @@ class XMLCClassifier(BaseEstimator):
         is_learned_with_head = self.head in NEURAL_HEADS and isinstance(self.encoder_, EncoderFeatures)
         read = self.encoder_.prepare if is_learned_with_head else self.encoder_.transform
         return self.head_.top_k(read(piece), k)
+
+
+def _trainer_of(head: Any) -> Any:
+    """Return the class that trains a head, by its name or by the class of a head of your own."""
+    return load_neural_head(head) if isinstance(head, type) else HEADS[head]()
+
+
+def _own_head(state: dict[str, Any], head_class: Any) -> Any:
+    """Return the class of a head of your own, which must be given: to import what a file names would run its code."""
+    if getattr(head_class, "name", None) != state["head_name"]:
+        got = "none" if head_class is None else getattr(head_class, "__name__", repr(head_class))
+        raise DataError(
+            f'head_class must be the class of head "{state["head_name"]}" to load a model with a head of your own. '
+            f"Got {got}, and the model names {state['head_class']}; pass that class."
+        )
+    return head_class
 
 
 def _is_whole(value: Any, least: int) -> bool:

@@ -11,13 +11,13 @@ labels are numbered in `label_order` for it), and
 
 from typing import Any
 
-from .heads import HEADS
+from .heads import HEADS, check_head
 
-__all__ = ["HEADS", "load_neural_head"]
+__all__ = ["HEADS", "check_head", "load_neural_head"]
 
 
-def load_neural_head(name: str) -> Any:
-    """Return NeuralHead, the class that trains the head of this name; raises ImportError without torch."""
+def load_neural_head(name: Any) -> Any:
+    """Return NeuralHead, which trains the head of this name, or of this class; raises ImportError without torch."""
     HEADS[name]
     from .neural_head import NeuralHead
 

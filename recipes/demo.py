@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from xmlc_mhe import XMLCClassifier, evaluate, label_propensity, load_dataset, metric_names
+from xmlc_mhe.experiments.runs import compile_kernels
 from xmlc_mhe.model_files import model_bytes
-from xmlc_mhe.runs import compile_kernels
 
 METRICS = metric_names()
 

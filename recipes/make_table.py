@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from xmlc_mhe.recipe import tomllib
-from xmlc_mhe.runs import RESULT
+from xmlc_mhe.experiments.recipe import tomllib
+from xmlc_mhe.experiments.runs import RESULT
 
 HERE = Path(__file__).parent
 METRICS = ("P@1", "P@3", "P@5", "nDCG@5", "R@5", "PSP@1", "PSP@3", "PSP@5")

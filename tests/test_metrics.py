@@ -9,8 +9,9 @@ from reference import reference_metric, reference_propensity
 from sklearn.metrics import f1_score, ndcg_score
 
 from xmlc_mhe import metrics
-from xmlc_mhe.decoding import Predictions
-from xmlc_mhe.metrics import METRICS, evaluate, label_propensity, metric_names
+from xmlc_mhe.metrics import METRICS, evaluate, metric_names
+from xmlc_mhe.predictions import Predictions
+from xmlc_mhe.propensity import label_propensity
 
 
 def csr(true_rows, num_labels):

@@ -1,11 +1,10 @@
-"""P@k, R@k, nDCG@k, PSP@k, PSnDCG@k, coverage@k, F1@k and propensities, from CSR truth and top-k arrays, in one pass.
+"""P@k, R@k, nDCG@k, PSP@k, PSnDCG@k, coverage@k and F1@k, from CSR truth and top-k arrays, in one pass.
 
 The predictions are searched once for their hits (predicted labels that are true); every metric is a sum over those.
 Values are fractions. A label of the truth that the model does not know is a column of Y that is never predicted: it
 counts in every denominator. Predictions are ranked already, so a tie is broken by whoever ranked them.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,50 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from .decoding import Predictions
+from .data.csr import true_labels
+from .predictions import Predictions
 
-PROPENSITY_A, PROPENSITY_B = 0.55, 1.5  # for data that is neither of Wikipedia nor of Amazon
 _CHUNK = 1 << 20  # predictions looked up at a time; bounds the memory that finding the hits takes
-
-
-def label_propensity(
-    Y: sp.csr_matrix | sp.csr_array, *, a: float = PROPENSITY_A, b: float = PROPENSITY_B, num_labels: int | None = None
-) -> np.ndarray:
-    """Return each label's propensity, the chance that a true label was annotated, float64 (num_labels,) in (0, 1].
-
-    p_l = 1 / (1 + C (n_l + b)^-a), C = (log N - 1) (b + 1)^a, with n_l of the N training documents carrying label l.
-    C is 0, hence every propensity 1, for N < 3, where the formula would leave (0, 1].
-
-    Args:
-        Y: CSR (num_docs, labels) of the training documents; a stored non-zero is a true label.
-        a, b: the data set's constants: Wikipedia 0.5, 0.4; Amazon 0.6, 2.6; others the defaults.
-        num_labels: length of the result, default Y.shape[1]; labels beyond Y have n_l = 0.
-    Raises: ValueError: a < 0, b <= 0, or num_labels < Y.shape[1].
-    Source: Jain et al., KDD 2016; the constants are the Extreme Classification Repository's.
-    """
-    counts = np.bincount(_true_labels(Y).indices, minlength=Y.shape[1])
-    return propensity_of_counts(counts, Y.shape[0], a=a, b=b, num_labels=num_labels)
-
-
-def propensity_of_counts(
-    counts: np.ndarray,
-    num_docs: int,
-    *,
-    a: float = PROPENSITY_A,
-    b: float = PROPENSITY_B,
-    num_labels: int | None = None,
-) -> np.ndarray:
-    """Return what `label_propensity` does, from each label's number of training documents, int (labels,)."""
-    num_labels = len(counts) if num_labels is None else num_labels
-    if a < 0 or b <= 0:
-        raise ValueError(f"a must be at least 0 and b above 0. Got a={a}, b={b}; the usual ones are a=0.55, b=1.5.")
-    if num_labels < len(counts):
-        raise ValueError(
-            f"num_labels must be at least {len(counts)}, the columns of Y. Got {num_labels}; leave it out or raise it."
-        )
-    padded = np.concatenate([counts, np.zeros(num_labels - len(counts), np.int64)])
-    C = (math.log(max(num_docs, math.e)) - 1) * (b + 1) ** a
-    return 1 / (1 + C * (padded + float(b)) ** -a)
 
 
 def evaluate(
@@ -93,7 +52,7 @@ def evaluate(
         )
     asked = {name: _parse(name, labels.shape[1]) for name in metrics}
     labels = labels[:, : max((k for _, k in asked.values()), default=0)]
-    truth = _true_labels(Y)
+    truth = true_labels(Y)
     hits, true_counts = _find_hits(truth, labels), np.diff(truth.indptr)
     if drop_empty:
         labels = labels[true_counts > 0]  # their hits need no dropping: they have none
@@ -122,17 +81,6 @@ def _parse(name: str, num_kept: int) -> tuple[str, int]:
         mend = f"predict with k={int(k)} first" if int(k) else f'ask for "{metric}@1"'
         raise ValueError(f"k must be 1 to {num_kept}, the labels kept for a document. Got {int(k)}; {mend}.")
     return metric, int(k)
-
-
-def _true_labels(Y: sp.csr_matrix | sp.csr_array) -> sp.csr_array:
-    """Return Y as CSR with sorted columns, each once, and no stored zeros; Y itself is left as it was."""
-    truth = sp.csr_array(Y)
-    if not (truth.has_canonical_format and np.all(truth.data)):
-        truth = truth.copy()
-        truth.eliminate_zeros()
-        truth.data = np.ones(truth.nnz)  # so that no entries stored twice can cancel
-        truth.sum_duplicates()
-    return truth
 
 
 class _Ranking(NamedTuple):

@@ -26,12 +26,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from xmlc_mhe import evaluate, load_dataset, metric_names
-from xmlc_mhe.features import GivenFeatures, TextFeatures
-from xmlc_mhe.formats import ReadOptions
-from xmlc_mhe.metrics import propensity_of_counts
-from xmlc_mhe.recipe import Recipe, read_recipe
-from xmlc_mhe.report.plots import COLOURS, draw
-from xmlc_mhe.runs import commit, compile_kernels, describe_data, find_data
+from xmlc_mhe.data.formats.options import ReadOptions
+from xmlc_mhe.experiments.origin import commit, describe_data
+from xmlc_mhe.experiments.recipe import Recipe, read_recipe
+from xmlc_mhe.experiments.report.plots import COLOURS, draw
+from xmlc_mhe.experiments.runs import compile_kernels, find_data
+from xmlc_mhe.features.given import GivenFeatures
+from xmlc_mhe.features.words import TextFeatures
+from xmlc_mhe.propensity import propensity_of_counts
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

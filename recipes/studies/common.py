@@ -88,7 +88,7 @@ otherwise in processes, or on the workers of a Dask cluster ([tutorial](tutorial
 same each time, even if a worker is lost on the way.
 ```python
 import joblib
-from xmlc_mhe.distributed import predict_over_workers
+from xmlc_mhe.classifier.workers import predict_over_workers
 
 with joblib.parallel_config(backend="loky"):  # processes of this machine
     XMLCClassifier("given", threads=2).fit(X, Y).save("model")

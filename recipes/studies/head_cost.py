@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xmlc_mhe.neural import HEADS, blocks, cascade
+from xmlc_mhe.experiments.origin import peak_mib
+from xmlc_mhe.neural import blocks, cascade
+from xmlc_mhe.neural.heads import HEADS
 from xmlc_mhe.neural.optimisers import optimisers_of
-from xmlc_mhe.runs import peak_mib
 
 CASES: dict[str, dict[str, Any]] = {"neural-mhc": {}, "softmax": {"loss": "bce"}}
 BATCH_SIZE, DIM, LABELS_A_DOC, THREADS = 64, 384, 5, 2

@@ -19,7 +19,7 @@ from sklearn.preprocessing import normalize
 from step_time import step_milliseconds
 
 from xmlc_mhe import XMLCClassifier
-from xmlc_mhe.neural import HEADS
+from xmlc_mhe.neural.heads import HEADS
 
 PAPER = "Liang et al."
 WORDS, NOISE_WORDS, KEPT = 4, 3, 0.9  # of a planted document: its label's, others, and the share of its label's it has

@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from xmlc_mhe.neural import HEADS
+from xmlc_mhe.neural.heads import HEADS
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {  # title -> head, options
     "softmax": ("softmax", {}),

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 from sklearn.preprocessing import normalize
 
 from xmlc_mhe import TextFeatures, XMLCClassifier, evaluate, load_dataset
-from xmlc_mhe.label_code import default_head_sizes
+from xmlc_mhe.codes.head_sizes import cascade_head_sizes
 
 CUTS = (5, 10, 20, 40)  # K, groups kept
 BEAM = 10  # groups that are searched where P@k is measured with a beam
@@ -99,7 +99,7 @@ def measure_data(folder: Path, *, num_seeds: int) -> list[dict[str, Any]]:
     X, test_X = features.fit_transform(train.texts), features.transform(test.texts)
     has_labels = np.diff(test.Y[:, : train.num_labels].indptr) > 0
     test_X, truth = test_X[has_labels], test.Y[has_labels]
-    sizes = default_head_sizes(train.num_labels)
+    sizes = cascade_head_sizes(train.num_labels)
     rows = []
     for order in ORDERS:
         runs = []

@@ -16,8 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from xmlc_mhe import XMLCClassifier, evaluate
+from xmlc_mhe.experiments.origin import peak_mib
 from xmlc_mhe.model_files import model_bytes
-from xmlc_mhe.runs import peak_mib
 
 # Documents, labels, features, and non-zeros of Y and X of the part train: PECOS, examples/spmm/README.md
 NUM_DOCS, NUM_LABELS, NUM_FEATURES, LABEL_NNZ, FEATURE_NNZ = 1_779_881, 501_070, 2_381_304, 8_446_236, 689_526_754

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from xmlc_mhe.neural import HEADS
+from xmlc_mhe.neural.heads import HEADS
 from xmlc_mhe.neural.optimisers import optimisers_of
 
 CASES: dict[str, tuple[str, dict[str, Any], int, int]] = {  # title -> head, options, steps before and timed

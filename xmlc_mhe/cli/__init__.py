@@ -1,4 +1,8 @@
-"""`xmlc-mhe COMMAND`: parse, call the API, print; no logic that the API lacks. A module a command."""
+"""`xmlc-mhe COMMAND`: parse, call the API, print; no logic that the API lacks. A module a command.
+
+A module is imported when its command is called, and what a command computes with when it runs: help and errors of the
+arguments come at once.
+"""
 
 import argparse
 import contextlib
@@ -7,34 +11,28 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from .. import __version__
-from .data import add_data
-from .evaluate import add_eval
-from .fit import add_fit
-from .plan import add_plan
-from .predict import add_predict
-from .report import add_report
-from .run import add_run
-from .search import add_search
 
 logger = logging.getLogger("xmlc_mhe")
 
-COMMANDS = {
-    "fit": add_fit,
-    "predict": add_predict,
-    "eval": add_eval,
-    "plan": add_plan,
-    "data": add_data,
-    "run": add_run,
-    "search": add_search,
-    "report": add_report,
+COMMANDS = {  # name -> module, what it does; the module has a function `add_command_to`
+    "fit": ("fit", "train a model"),
+    "predict": ("predict", "tag documents"),
+    "eval": ("evaluate", "measure a model on labelled data"),
+    "plan": ("plan", "choose the lengths of the heads"),
+    "data": ("data", "look at data, change their format, split them, know the benchmarks"),
+    "run": ("run", "fit, predict, measure as a recipe says"),
+    "search": ("search", "choose options on held-out documents"),
+    "report": ("report", "draw results as a page"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
-    args = build_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser(argv[0] if argv else "").parse_args(argv)
     try:
         with _log_on_stderr(quiet=args.quiet):
             args.run(args)
@@ -66,13 +64,16 @@ def _log_on_stderr(*, quiet: bool) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; each sets `run`."""
+def build_parser(called: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the one that is called; None: with those of all."""
     parser = argparse.ArgumentParser(
         prog="xmlc-mhe", description="Tag texts with the few right labels out of thousands or millions."
     )
     parser.add_argument("--version", action="version", version=f"xmlc-mhe {__version__}")
     commands = parser.add_subparsers(required=True, metavar=" | ".join(COMMANDS))
-    for add in COMMANDS.values():
-        add(commands)
+    for name, (module, title) in COMMANDS.items():
+        if called in (name, None):
+            import_module(f".{module}", __name__).add_command_to(commands, name, title)
+        else:
+            commands.add_parser(name, help=title)
     return parser

@@ -1,5 +1,7 @@
 """What the commands share: a parser of their own, outputs that appear whole, JSON, lists of numbers."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json
@@ -7,12 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ..ensemble import Ensemble
-from ..formats import DEFAULT_OPTIONS, FORMATS, ReadOptions
-from ..metrics import METRICS
-from ..model import XMLCClassifier
+from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
+
+if TYPE_CHECKING:
+    from ..classifier.classifier import XMLCClassifier
+    from ..classifier.ensemble import Ensemble
 
 
 def add_models(command: Any) -> None:
@@ -27,6 +30,9 @@ def add_models(command: Any) -> None:
 
 def load_models(args: argparse.Namespace) -> XMLCClassifier | Ensemble:
     """Return the model, or the ensemble of several."""
+    from ..classifier.classifier import XMLCClassifier
+    from ..classifier.ensemble import Ensemble
+
     options = {"threads": args.threads, "encoder_class": args.encoder_class}
     models = [XMLCClassifier.load(folder, **options) for folder in args.models]
     return models[0] if len(models) == 1 else Ensemble(models)
@@ -49,7 +55,7 @@ def add_command(
 def add_data_options(command: Any) -> None:
     """Add the options that say how to read data; read_options takes them from the arguments."""
     group = command.add_argument_group("how to read the data (xmlc-mhe data formats)")
-    group.add_argument("--data-format", choices=FORMATS, metavar="NAME", help="(default: by names and first lines)")
+    group.add_argument("--data-format", metavar="NAME", help="a format (default: by names and first lines)")
     group.add_argument(
         "--text-column", action="append", metavar="NAME", help="a column of the text (default: text; repeatable)"
     )
@@ -120,6 +126,8 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def print_metrics(values: Mapping[str, float], ks: Sequence[int]) -> None:
     """Print every metric as a row of percent, a column a cutoff."""
+    from ..metrics import METRICS
+
     print(f"{'%':>10}" + "".join(f"{f'@{k}':>8}" for k in ks))
     for metric in METRICS:
         print(f"{metric:>10}" + "".join(f"{100 * values[f'{metric}@{k}']:8.2f}" for k in ks))

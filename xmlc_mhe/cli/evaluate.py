@@ -4,9 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..data import load_part
-from ..metrics import METRICS, PROPENSITY_A, PROPENSITY_B, evaluate, metric_names
-from ..sources import locate
+from ..propensity import PROPENSITY_A, PROPENSITY_B
 from .common import (
     add_command,
     add_data_options,
@@ -24,8 +22,8 @@ EXAMPLES = """examples:
   xmlc-mhe eval model records/ -k 1,3,5,10 --json result.json"""
 
 
-def add_eval(commands: Any) -> None:
-    command = add_command(commands, "eval", run_eval, title="measure a model on labelled data", examples=EXAMPLES)
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_eval, title=title, examples=EXAMPLES)
     add_models(command)
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-k", type=whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
@@ -39,6 +37,10 @@ def add_eval(commands: Any) -> None:
 
 def run_eval(args: argparse.Namespace) -> None:
     """Print every metric as a table in percent, and write it as JSON."""
+    from ..data.reading import load_part
+    from ..data.sources import locate
+    from ..metrics import METRICS, evaluate, metric_names
+
     check_output(args.json)
     model = load_models(args)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))

@@ -7,10 +7,9 @@ import os
 import time
 from typing import Any
 
-from ..data import has_part, load_dataset, load_part
-from ..features import TextFeatures
-from ..label_code import LABEL_ORDERS
-from ..model import ENCODERS, HEADS, XMLCClassifier
+from ..classifier.options import ENCODERS, HEADS, ClassifierOptions
+from ..codes.orders import LABEL_ORDERS
+from ..features.options import WordOptions
 from ..model_files import check_new_model, model_bytes
 from .common import add_command, add_data_options, read_options, whole_numbers
 
@@ -25,9 +24,9 @@ EXAMPLES = """examples:
   xmlc-mhe fit eurlex-4k -m model --data-dir data/    a benchmark (xmlc-mhe data cards)"""
 
 
-def add_fit(commands: Any) -> None:
-    command = add_command(commands, "fit", run_fit, title="train a model", examples=EXAMPLES)
-    default = XMLCClassifier().get_params()
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_fit, title=title, examples=EXAMPLES)
+    default = ClassifierOptions().get_params()
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-m", "--model", required=True, metavar="MODEL", help="the folder to write the model to")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
@@ -77,7 +76,7 @@ def add_fit(commands: Any) -> None:
     solver.add_argument("--eps", type=float, default=default["eps"], help="(default: %(default)s)")
     solver.add_argument("--prune", type=float, default=default["prune"], help="(default: %(default)s)")
     words = command.add_argument_group("features of texts")
-    text = TextFeatures().get_params()
+    text = WordOptions().get_params()
     words.add_argument("--min-df", type=int, default=text["min_df"], metavar="N", help="(default: %(default)s)")
     words.add_argument(
         "--ngrams", type=whole_numbers, default=text["ngram_range"], metavar="1,2", help="(default: 1,1)"
@@ -91,6 +90,10 @@ def add_fit(commands: Any) -> None:
 
 def run_fit(args: argparse.Namespace) -> None:
     """Train on the data's training part, save, and say what came out."""
+    from ..classifier.classifier import XMLCClassifier
+    from ..data.reading import has_part, load_dataset, load_part
+    from ..features.words import TextFeatures
+
     check_new_model(args.model, overwrite=args.overwrite)
     (train,) = load_dataset(args.data, parts=("train",), options=read_options(args))
     encoder = args.encoder or ("given" if train.texts is None else "tfidf")
@@ -104,7 +107,7 @@ def run_fit(args: argparse.Namespace) -> None:
         )
     for options in ("head_options", "encoder_options"):
         setattr(args, options, dict(getattr(args, options)) if getattr(args, options) else None)
-    names = XMLCClassifier().get_params().keys() & vars(args).keys() - {"encoder"}
+    names = ClassifierOptions().get_params().keys() & vars(args).keys() - {"encoder"}
     model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
     dev = None
     if model.learns_encoder and has_part(args.data, "dev", options=read_options(args)):

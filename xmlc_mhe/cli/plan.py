@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..planner import PUBLISHED_BEAM, HeadPlan, best_of_each_ratio, plan
+from ..codes.planner import PUBLISHED_BEAM, HeadPlan, best_of_each_ratio, plan
 from .common import add_command, check_output, write_json
 
 logger = logging.getLogger(__name__)
@@ -17,10 +17,8 @@ EXAMPLES = """examples:
   xmlc-mhe plan 670091 --heads 3 --dim 768 --json plans.json"""
 
 
-def add_plan(commands: Any) -> None:
-    command = add_command(
-        commands, "plan", run_plan, title="choose the lengths of the heads", examples=EXAMPLES, threads=False
-    )
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_plan, title=title, examples=EXAMPLES, threads=False)
     command.add_argument("num_labels", type=int, metavar="NUM_LABELS", help="how many labels the heads must write")
     command.add_argument(
         "--heads", type=int, default=2, dest="num_heads", metavar="H", help="how many heads (default: %(default)s)"

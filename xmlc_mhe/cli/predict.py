@@ -1,18 +1,19 @@
 """`xmlc-mhe predict`: tag document after document."""
 
+from __future__ import annotations
+
 import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..data import iter_documents
-from ..decoding import Predictions, concatenate_predictions
-from ..model import DEFAULT_K
+from ..classifier.options import DEFAULT_K
 from ..progress import track
 from .common import add_command, add_data_options, add_models, check_output, load_models, output, read_options
+
+if TYPE_CHECKING:
+    from ..predictions import Predictions
 
 EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
@@ -20,8 +21,8 @@ EXAMPLES = """examples:
   xmlc-mhe predict model second_model records/ --format npz -o top5.npz"""
 
 
-def add_predict(commands: Any) -> None:
-    command = add_command(commands, "predict", run_predict, title="tag documents", examples=EXAMPLES)
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_predict, title=title, examples=EXAMPLES)
     add_models(command)
     command.add_argument(
         "input", metavar="INPUT", help="a file, a text a line or in any format; a data folder; - for standard input"
@@ -35,6 +36,8 @@ def add_predict(commands: Any) -> None:
 
 def run_predict(args: argparse.Namespace) -> None:
     """Write the best labels of document after document."""
+    from ..data.reading import iter_documents
+
     if args.format == "npz" and args.output is None:
         raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
     check_output(args.output)
@@ -60,6 +63,10 @@ def _write_tsv(file: IO[bytes], batches: Iterator[Predictions], label_names: lis
 
 
 def _write_npz(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
+    import numpy as np
+
+    from ..predictions import concatenate_predictions
+
     predictions = concatenate_predictions(list(batches))
     np.savez(file, labels=predictions.labels, scores=predictions.scores, label_names=np.array(label_names))
 

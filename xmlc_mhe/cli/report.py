@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..report import write_report
 from .common import add_command
 
 logger = logging.getLogger("xmlc_mhe")
@@ -15,10 +14,8 @@ EXAMPLES = """examples:
   xmlc-mhe report recipes/cooking/*.result.json -o cooking_report      several side by side"""
 
 
-def add_report(commands: Any) -> None:
-    command = add_command(
-        commands, "report", run_report, title="draw results as a page", examples=EXAMPLES, threads=False
-    )
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_report, title=title, examples=EXAMPLES, threads=False)
     command.add_argument("results", type=Path, nargs="+", metavar="RESULT", help="a file that run wrote, *.result.json")
     command.add_argument(
         "-o", "--output", type=Path, default=Path("report"), metavar="FOLDER", help="(default: %(default)s)"
@@ -27,6 +24,8 @@ def add_report(commands: Any) -> None:
 
 def run_report(args: argparse.Namespace) -> None:
     """Write the report and say where, and what it could not show."""
+    from ..experiments.report.page import write_report
+
     content = write_report(args.results, args.output)
     for name in content["names"]:
         if name not in content["details"]:

@@ -5,9 +5,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..model_files import check_new_model
-from ..recipe import read_recipe
-from ..runs import OUTCOME, RESULT, run_recipe
 from .common import add_command, check_output, output, print_metrics, write_json
 
 logger = logging.getLogger("xmlc_mhe")
@@ -18,8 +15,8 @@ EXAMPLES = """examples:
   xmlc-mhe run mine.toml -o results --learning-curve"""
 
 
-def add_run(commands: Any) -> None:
-    command = add_command(commands, "run", run_run, title="fit, predict, measure as a recipe says", examples=EXAMPLES)
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_run, title=title, examples=EXAMPLES)
     command.add_argument("recipe", type=Path, metavar="RECIPE", help="a TOML file, see docs/recipes.md")
     command.add_argument("--data-dir", metavar="FOLDER", help="where data sets lie (default: the variable XMLC_DATA)")
     command.add_argument(
@@ -31,6 +28,10 @@ def add_run(commands: Any) -> None:
 
 def run_run(args: argparse.Namespace) -> None:
     """Print the metrics; write them with costs and origin as JSON, and the predictions for a report as npz."""
+    from ..experiments.recipe import read_recipe
+    from ..experiments.runs import OUTCOME, RESULT, run_recipe
+    from ..model_files import check_new_model
+
     recipe = read_recipe(args.recipe)
     folder = args.recipe.parent if args.output is None else args.output
     result_path, outcome_path = (folder / f"{args.recipe.stem}{suffix}" for suffix in (RESULT, OUTCOME))

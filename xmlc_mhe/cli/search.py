@@ -5,8 +5,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..runs import find_data
-from ..search import describe, import_optuna, load_to_choose, recipe_text, search
 from .common import add_command, add_data_options, check_output, output, read_options, write_json
 
 logger = logging.getLogger("xmlc_mhe")
@@ -18,9 +16,8 @@ EXAMPLES = """examples:
   xmlc-mhe search records/ -o best.toml --trials 30 --metric P@1 --json trials.json"""
 
 
-def add_search(commands: Any) -> None:
-    title = "choose options on held-out documents"
-    command = add_command(commands, "search", run_search, title=title, examples=EXAMPLES)
+def add_command_to(commands: Any, name: str, title: str) -> None:
+    command = add_command(commands, name, run_search, title=title, examples=EXAMPLES)
     command.add_argument(
         "data", metavar="DATA", help="a folder with train and, unless a seventh of it is to be held out, dev"
     )
@@ -38,6 +35,9 @@ def add_search(commands: Any) -> None:
 
 def run_search(args: argparse.Namespace) -> None:
     """Print the best trials, write the best as a recipe and all of them as JSON."""
+    from ..experiments.runs import find_data
+    from ..experiments.search import describe, import_optuna, load_to_choose, recipe_text, search
+
     import_optuna()
     study_path = args.output.with_suffix(".db") if args.study is None else args.study
     for path in (args.output, study_path, args.json):

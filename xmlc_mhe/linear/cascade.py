@@ -8,15 +8,18 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csc_array, csr_array, vstack
 
-from ..decoding import Predictions
-from ..label_code import LABEL_ORDERS, LabelCode, check_option, default_head_sizes
-from ..matrix import HybridMatrix
+from ..checks import check_option
+from ..codes.head_sizes import cascade_head_sizes
+from ..codes.label_code import LabelCode
+from ..codes.orders import LABEL_ORDERS
+from ..features.matrix import HybridMatrix
+from ..predictions import Predictions
+from .options import TRAIN_BEAM, SolverOptions
 from .scorer import InvertedIndex
 from .simd import LANES
-from .training import SolverOptions, fit_head, margins_to_probs
+from .training import fit_head, margins_to_probs
 
 CASCADE_GROUPS = 20  # best groups of head 1 whose scores become features of the later heads
-TRAIN_BEAM = 30  # prefixes that a document is trained on beside its true ones, see docs/defaults.md
 PIECE_DOCS = 2048  # training documents that one thread ranks prefixes for at a time
 SAMPLE_DOCS = 1000  # documents that beam="auto" counts operations on
 BEAM_SIZE = 20  # what beam="auto" uses where a beam pays
@@ -36,7 +39,7 @@ class MultiHeadCascade:
 
     Args:
         options: of the solver.
-        head_sizes: lengths of the heads, first to last, or None for `default_head_sizes`.
+        head_sizes: lengths of the heads, first to last, or None for `cascade_head_sizes`.
         label_order: a key of LABEL_ORDERS.
         train_beam: prefixes that are trained on beside the true ones (Kt).
         beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes BEAM_SIZE
@@ -72,7 +75,7 @@ class MultiHeadCascade:
         """Train on X (num_docs, num_features) and Y (num_docs, num_labels)."""
         X = HybridMatrix.of(X)
         check_option("label_order", self.label_order, LABEL_ORDERS)
-        sizes = default_head_sizes(Y.shape[1]) if self.head_sizes is None else tuple(self.head_sizes)
+        sizes = cascade_head_sizes(Y.shape[1]) if self.head_sizes is None else tuple(self.head_sizes)
         if len(sizes) < 2:
             raise ValueError(f"head_sizes must have two lengths or more. Got {sizes}; one head is head='vanilla'.")
         self.code = LabelCode(LABEL_ORDERS[self.label_order](Y, self.seed), sizes)

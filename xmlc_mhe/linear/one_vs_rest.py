@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..decoding import Predictions
-from ..label_code import LabelCode, frequency_order
-from ..matrix import HybridMatrix
+from ..codes.label_code import LabelCode
+from ..codes.orders import frequency_order
+from ..features.matrix import HybridMatrix
+from ..predictions import Predictions
+from .options import SolverOptions
 from .scorer import InvertedIndex
 from .simd import LANES
-from .training import SolverOptions, fit_head, margins_to_probs
+from .training import fit_head, margins_to_probs
 
 
 class OneVsRest:

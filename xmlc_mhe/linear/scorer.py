@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
-from ..decoding import Predictions, empty_predictions, keep_best
 from ..errors import DataError
-from ..matrix import HybridMatrix
+from ..features.matrix import HybridMatrix
+from ..predictions import Predictions, empty_predictions, keep_best
 from .simd import LANES, dense_dot
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..label_code import LANES
+from ..codes.head_sizes import LANES
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _CHAINS = 4  # sums that a dense product keeps apart, so that one addition need not wait for the other

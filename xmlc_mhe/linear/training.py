@@ -4,7 +4,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,28 +13,14 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
-from ..matrix import HybridMatrix
+from ..features.matrix import HybridMatrix
 from ..progress import track
+from .options import SolverOptions
 from .scorer import Entries, InvertedIndex, label_dtype
 from .simd import LANES, aligned_zeros
 from .solver import BIAS, solve_block
 
 LARGEST_COPY = 0.1  # share of X that a group copies; a larger group reads X itself, to bound each thread's memory
-
-
-@dataclass(frozen=True)
-class SolverOptions:
-    """How a head is trained; the defaults were chosen on the dev parts of eurlex57k and llms4subjects-en.
-
-    C, positive_weight, bias_feature, passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
-    """
-
-    C: float = 0.5
-    positive_weight: float = 1.0
-    bias_feature: float = 0.3
-    passes: int = 8
-    eps: float = 0.01
-    prune: float = 0.07
 
 
 def margins_to_probs(margins: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..label_code import default_head_sizes
+from ..checks import check_whole
+from ..codes.head_sizes import cascade_head_sizes, choose_head_sizes
 from .blocks import group_logits
 from .losses import FIRST_BIAS
 from .optimisers import table
-from .options import check_whole, choose_head_sizes
 from .ranking import best
 
 
@@ -56,7 +56,7 @@ class NeuralCascade(nn.Module):
             if value is not None or name != "embedding_dim":
                 check_whole(name, value)
         self.num_labels, self.train_beam, self.beam = num_labels, train_beam, beam
-        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads, default=default_head_sizes)
+        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads, default=cascade_head_sizes)
         self.strides = [math.prod(self.head_sizes[head + 1 :]) for head in range(len(self.head_sizes))]
         self.num_prefixes = [-(-num_labels // stride) for stride in self.strides]  # those of a label
         self.first = nn.Linear(dim, self.num_prefixes[0])

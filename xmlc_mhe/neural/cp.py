@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checks import check_whole
+from ..codes.head_sizes import choose_head_sizes, equal_head_sizes
 from . import ranking
-from .options import check_whole, choose_head_sizes
 from .product import digits
 from .ranking import best_of_blocks
 
@@ -45,7 +46,7 @@ class SumOfProducts(nn.Module):
         super().__init__()
         check_whole("num_groups", num_groups)
         self.num_labels, self.num_groups = num_labels, num_groups
-        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads)
+        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads, default=equal_head_sizes)
         self.heads = nn.ModuleList(nn.Linear(dim, size * num_groups) for size in self.head_sizes)
         for head in self.heads:  # about 1, as a product of numbers near 0 has no gradient to start with
             nn.init.normal_(head.bias, mean=1.0, std=0.1)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..label_code import check_option
+from ..checks import check_option
 from .losses import cross_entropy
 from .one_hot import top_k_of_linear
 

@@ -1,75 +1,54 @@
-"""The neural heads by name, and heads of your own; torch is imported when a name is looked up, not before."""
+"""The neural heads by name, and heads of your own. A new one of ours is one more line here, and a file beside this one.
 
-import importlib
-import importlib.util
-from collections.abc import Iterator, Mapping
+A head is an nn.Module with `name`, `takes_many_labels`, `is_fixed` (True: it learns nothing; the body must, and ends
+without a ReLU, as fixed prototypes point everywhere), where its groups are ranges of labels `orders_labels` (True:
+labels are numbered in `label_order` for it), and
+    __init__(num_labels, dim, *, options of its own)
+    loss(features, labels)   mean over the batch; features (B, dim); labels int64 (B,), or (B, P) with -1 pads where
+                             takes_many_labels
+    top_k(features, k)       labels int64 (B, k) and scores (B, k), best first: exact, ties to the lower label
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
-from ..label_code import check_option
+from ..lazy import LazyClasses
 
-CLASSES = {  # name -> module, class
-    "softmax": ("one_hot", "OneHot"),
-    "neural-mhc": ("cascade", "NeuralCascade"),
-    "mhp": ("product", "MultiHeadProduct"),
-    "mhs": ("sampling", "MultiHeadSampling"),
-    "cp": ("cp", "SumOfProducts"),
-    "lowrank": ("low_rank", "LowRank"),
-    "etf": ("etf", "SimplexETF"),
-    "rbf": ("rbf", "RBFSoftmax"),
-}
+MEMBERS = ("name", "takes_many_labels", "is_fixed", "loss", "top_k")  # that the class of a head of your own must have
 
 
-MEMBERS = ("name", "takes_many_labels", "is_fixed", "loss", "top_k")  # of every class; see `neural`
-
-
-class NeuralHeads(Mapping[Any, Any]):
-    """Name -> nn.Module class of a head; a class of your own stands for itself, and is not among the names.
-
-    The names are there without torch; looking one up needs it.
-    Raises: ImportError: torch is not installed.
-    """
+class NeuralHeads(LazyClasses):
+    """Name -> class of a head; a class of your own stands for itself, and is not among the names."""
 
     def __getitem__(self, name: Any) -> Any:
-        if isinstance(name, type):
-            return name
-        module, class_name = CLASSES[name]
-        if importlib.util.find_spec("torch") is None:
-            raise ImportError(f'head "{name}" needs torch. Got no torch; pip install "xmlc-mhe[neural]".')
-        return getattr(importlib.import_module(f".{module}", __package__), class_name)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, type) or name in CLASSES
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(CLASSES)
-
-    def __len__(self) -> int:
-        return len(CLASSES)
+        return name if isinstance(name, type) else super().__getitem__(name)
 
 
-HEADS = NeuralHeads()
-
-
-def check_head(head: Any, names: Mapping[str, Any]) -> None:
-    """Raise ValueError unless head is one of the names, or a class with the members of a neural head.
-
-    Args:
-        names: of the heads that come with the package, which no class of your own may have.
-    """
-    if not isinstance(head, type):
-        check_option("head", head, names)
-    else:
-        _check_own_head(head, names)
-
-
-def _check_own_head(head: Any, names: Mapping[str, Any]) -> None:
+def check_own_head(head: Any, names: Iterable[str]) -> None:
+    """Raise ValueError unless a class has the members of a neural head, and a name that is none of names."""
     for member in MEMBERS:
         if not hasattr(head, member):
             raise ValueError(
-                "head must be a name, or a torch.nn.Module class with "
-                f"{', '.join(MEMBERS)}. Got {head.__name__}, without {member}; see docs/tutorials/own-head.md."
+                f"head must be a name, or a torch.nn.Module class with {', '.join(MEMBERS)}. Got {head.__name__}, "
+                f"without {member}; see docs/tutorials/own-head.md."
             )
     if head.name in names:
         raise ValueError(
             f'name must not be that of a head of the package. Got "{head.name}" for {head.__name__}; choose another.'
         )
+
+
+HEADS = NeuralHeads(
+    __package__,
+    {
+        "softmax": ("one_hot", "OneHot"),
+        "neural-mhc": ("cascade", "NeuralCascade"),
+        "mhp": ("product", "MultiHeadProduct"),
+        "mhs": ("sampling", "MultiHeadSampling"),
+        "cp": ("cp", "SumOfProducts"),
+        "lowrank": ("low_rank", "LowRank"),
+        "etf": ("etf", "SimplexETF"),
+        "rbf": ("rbf", "RBFSoftmax"),
+    },
+    needs=("torch", "neural"),
+)

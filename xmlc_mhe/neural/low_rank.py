@@ -2,10 +2,9 @@
 
 from torch import Tensor, nn
 
-from ..label_code import check_option
+from ..checks import check_option, check_whole
 from .losses import MANY_LABEL_LOSSES, ONE_LABEL_LOSSES
 from .one_hot import top_k_of_linear
-from .options import check_whole
 
 LOSSES = ONE_LABEL_LOSSES | MANY_LABEL_LOSSES
 

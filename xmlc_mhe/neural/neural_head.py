@@ -11,14 +11,16 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import expit, softmax
 from torch import nn
 
-from ..decoding import Predictions, concatenate_predictions, empty_predictions
-from ..label_code import LABEL_ORDERS, check_option
+from ..checks import check_option, check_whole
+from ..codes.orders import LABEL_ORDERS
+from ..features.picking import pick
 from ..metrics import evaluate, metric_names
-from .body import Body, HeadOnBody, pick
+from ..predictions import Predictions, concatenate_predictions, empty_predictions
+from .body import Body, HeadOnBody
 from .distributed import choose_device, gather_from_processes, rank_and_size
 from .heads import HEADS
-from .options import check_whole
-from .training import TrainingOptions, torch_threads, train
+from .training import torch_threads, train
+from .training_options import TrainingOptions
 
 SPARSE_BELOW = 0.25  # share of stored entries of X up to which the body reads the stored entries alone
 DEFAULT_DIM = 256

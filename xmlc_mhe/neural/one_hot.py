@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..label_code import check_option
+from ..checks import check_option
 from .losses import FIRST_BIAS, MANY_LABEL_LOSSES, cross_entropy
 from .ranking import best_of_blocks, in_blocks
 

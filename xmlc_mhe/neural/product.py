@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .options import choose_head_sizes
+from ..codes.head_sizes import choose_head_sizes, equal_head_sizes
 from .ranking import best
 
 
@@ -36,7 +36,7 @@ class MultiHeadProduct(nn.Module):
     ) -> None:
         super().__init__()
         self.num_labels = num_labels
-        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads)
+        self.head_sizes = choose_head_sizes(num_labels, head_sizes, num_heads, default=equal_head_sizes)
         self.heads = nn.ModuleList(nn.Linear(dim, size) for size in self.head_sizes)
 
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_number
 from .losses import cross_entropy
-from .options import check_above_zero
 from .ranking import best_of_blocks, in_blocks
 
 
@@ -25,8 +25,8 @@ class RBFSoftmax(nn.Module):
 
     def __init__(self, num_labels: int, dim: int, *, s: float = 16.0, gamma: float = 4.0) -> None:
         super().__init__()
-        check_above_zero("s", s)
-        check_above_zero("gamma", gamma)
+        check_number("s", s, above=0)
+        check_number("gamma", gamma, above=0)
         self.s, self.gamma = s, gamma
         self.prototypes = nn.Parameter(torch.randn(num_labels, dim) * dim**-0.5)  # of length about 1
 

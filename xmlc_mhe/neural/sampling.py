@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..checks import check_whole
 from .blocks import group_logits
 from .one_hot import top_k_of_linear
 from .optimisers import table
-from .options import check_whole
 
 
 class MultiHeadSampling(nn.Module):

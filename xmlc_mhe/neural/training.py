@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..label_code import check_option
+from ..features.picking import lengths_of, pick
 from ..progress import track
-from .body import HeadOnBody, lengths_of, pick
+from .batches import batches_of_epoch, labels_of
+from .body import HeadOnBody
 from .checkpoint import (
     optimiser_state,
     read_checkpoint,
@@ -30,72 +31,10 @@ from .checkpoint import (
 )
 from .distributed import rank_and_size, sum_over_processes
 from .optimisers import optimisers_of
-from .options import check_above_zero, check_whole
+from .training_options import PRECISIONS, TrainingOptions
 
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-BUCKET_BATCHES = 50  # shuffled batches whose documents are sorted by length together, so that batches have less padding
 ENCODER_WARMUP = 0.1  # share of the steps
 LOGGED_STEPS = 10  # of which metrics.jsonl gets a line
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a neural head, and its encoder if there is one, is trained.
-
-    Args:
-        epochs: most passes over the documents.
-        batch_size: documents of a step, on all devices together.
-        accumulate: parts that a step's documents are cut into, to need less memory; the gradient is the same.
-        learning_rate: of the head, by AdamW, or Adam where gradients are sparse.
-        table_learning_rate: of the label embeddings of neural-mhc, by Adagrad with one number a label.
-        encoder_learning_rate, weight_decay: of the encoder, by AdamW; its vectors have no decay.
-        warmup: share of the steps in which the learning rates rise from 0; they fall to 0 after it. None: 0.1 with an
-            encoder; without, they stay as they are.
-        clip: largest norm of the encoder's gradient.
-        precision: "float32", "bfloat16" or "float16" of products; "auto": bfloat16 on GPUs that have it.
-        ema_decay: above 0, the model is the running average of the weights after each step, w <- decay w + (1 - decay)
-            new.
-        patience: epochs without a better dev part after which training stops and the best weights are taken; 0: train
-            to the end. None: 2 with an encoder, 0 without.
-        run_dir: a folder for checkpoints and metrics.jsonl; a training that finds its own checkpoint there goes on.
-        checkpoint_every: steps from checkpoint to checkpoint; there is one after each epoch, too.
-        device: "auto", "cpu", "cuda", ...
-    """
-
-    epochs: int = 20
-    batch_size: int = 64
-    accumulate: int = 1
-    learning_rate: float = 0.003
-    table_learning_rate: float = 0.05
-    encoder_learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    warmup: float | None = None
-    clip: float = 1.0
-    precision: str = "auto"
-    ema_decay: float = 0.0
-    patience: int | None = None
-    run_dir: str | None = None
-    checkpoint_every: int = 1000
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
-            check_whole(name, getattr(self, name))
-        for name in ("learning_rate", "table_learning_rate", "encoder_learning_rate", "clip"):
-            check_above_zero(name, getattr(self, name))
-        if self.patience is not None:
-            check_whole("patience", self.patience, least=0)
-        for name in ("weight_decay", "warmup", "ema_decay"):
-            value = getattr(self, name)
-            if (name, value) == ("warmup", None):
-                continue
-            if isinstance(value, bool) or not (isinstance(value, int | float) and 0 <= value < 1):
-                raise ValueError(f"{name} must be a number from 0 to below 1. Got {value!r}; choose another.")
-        check_option("precision", self.precision, ["auto", *PRECISIONS])
-        try:
-            torch.device("cpu" if self.device == "auto" else self.device)
-        except (RuntimeError, TypeError):
-            raise ValueError(f'device must be "auto", "cpu", "cuda" or the like. Got {self.device!r}.') from None
 
 
 @dataclass
@@ -343,37 +282,6 @@ class _Training:
             lines = path.read_text().splitlines()
             kept = [line for line in lines if json.loads(line)["step"] <= self.progress.step]
             path.write_text("".join(f"{line}\n" for line in kept))
-
-
-def batches_of_epoch(
-    num_docs: int, batch_size: int, *, lengths: np.ndarray | None = None, seed: int = 0, epoch: int = 0
-) -> Sequence[np.ndarray]:
-    """Return the documents of each step of an epoch, every document once.
-
-    With lengths, the documents of BUCKET_BATCHES shuffled batches are sorted by length and cut again, so that a batch
-    has documents of like length.
-    """
-    random = np.random.default_rng((seed, epoch))
-    order = random.permutation(num_docs)
-    starts = range(0, num_docs, batch_size)
-    if lengths is None:
-        return [order[start : start + batch_size] for start in starts]
-    size = BUCKET_BATCHES * batch_size
-    buckets = [order[start : start + size] for start in range(0, num_docs, size)]
-    order = np.concatenate([bucket[np.argsort(lengths[bucket], kind="stable")] for bucket in buckets])
-    batches = [order[start : start + batch_size] for start in starts]
-    return [batches[number] for number in random.permutation(len(batches))]
-
-
-def labels_of(Y: csr_array, docs: np.ndarray, head: Any) -> Tensor:
-    """Return the true labels of documents, int64 (B,), or (B, P) with -1 pads for a head that takes many."""
-    if not head.takes_many_labels:
-        return torch.from_numpy(Y.indices[Y.indptr[docs]].astype(np.int64))
-    rows = Y[docs]
-    counts = np.diff(rows.indptr)
-    labels = np.full((len(docs), max(1, counts.max())), -1, np.int64)
-    labels[np.arange(labels.shape[1]) < counts[:, None]] = rows.indices
-    return torch.from_numpy(labels)
 
 
 @contextlib.contextmanager

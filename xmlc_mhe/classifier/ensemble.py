@@ -1,0 +1,86 @@
+"""Several models as one: the mean of what they think of each label."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from ..data.dataset import Dataset
+from ..predictions import Predictions, concatenate_predictions, empty_predictions
+from .classifier import XMLCClassifier
+from .options import DEFAULT_K
+
+LABELS_OF_EACH = 4  # times k labels are taken of each model; at least LEAST_LABELS
+LEAST_LABELS = 20
+
+
+class Ensemble:
+    """The mean of several models' probabilities; the models may have other encoders, heads and seeds.
+
+    A model's scores become numbers from 0 to 1 by its head's `to_probs`. A label that is not among a model's best ones
+    counts as much as the last of those. The mean of three models is what most published figures are of.
+
+    Args:
+        models: fitted, with the same label names in any order.
+    Raises: ValueError: no model, or their label names differ.
+    """
+
+    def __init__(self, models: Sequence[XMLCClassifier]) -> None:
+        if not models:
+            raise ValueError("models must be at least one. Got none; give a model.")
+        self.models = list(models)
+        self.label_names_ = self.models[0].label_names_
+        ids = {name: label for label, name in enumerate(self.label_names_)}
+        self._ids = []  # of each model, label -> ours
+        for number, model in enumerate(self.models, start=1):
+            if len(model.label_names_) != len(ids) or not ids.keys() >= set(model.label_names_):
+                raise ValueError(
+                    f"models must have the same label names. Got others in model {number} than in the first; train all "
+                    "on the same labels."
+                )
+            self._ids.append(np.array([ids[name] for name in model.label_names_], np.int32))
+
+    def predict(self, X: Any, k: int | None = None) -> Predictions:
+        """Return the k best labels of each document, best first, and the means of their probabilities."""
+        return concatenate_predictions(list(self.predict_batches([X], k)))
+
+    def predict_batches(self, batches: Iterable[Any], k: int | None = None) -> Iterator[Predictions]:
+        """Yield the predictions of batch after batch; see `XMLCClassifier.predict_batches`."""
+        num_labels = len(self.label_names_)
+        k = min(DEFAULT_K, num_labels) if k is None else k
+        num_each = min(max(LABELS_OF_EACH * k, LEAST_LABELS), num_labels)
+        for batch in batches:
+            documents = (batch.texts if batch.X is None else batch.X) if isinstance(batch, Dataset) else batch
+            parts = []
+            for model, ids in zip(self.models, self._ids, strict=True):
+                labels, scores = model.predict(documents, max(k, num_each))
+                parts.append((np.where(labels < 0, -1, ids[labels]), model.head_.to_probs(scores)))
+            yield mean_of_best(parts, k)
+
+    def label_propensity(self, **options: Any) -> np.ndarray:
+        """Return the first model's; see `XMLCClassifier.label_propensity`."""
+        return self.models[0].label_propensity(**options)
+
+
+def mean_of_best(parts: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> Predictions:
+    """Return the k labels with the largest means of the parts' probabilities, ties to the lower label.
+
+    Args:
+        parts: of each model, labels int (num_docs, K), -1 pads, and their probabilities (num_docs, K), best first; a
+            label that is not there has the probability of the last one that is.
+    """
+    floors = [np.where(labels < 0, np.inf, probs).min(axis=1, initial=1.0) for labels, probs in parts]  # (B,) each
+    labels = np.concatenate([labels for labels, _ in parts], axis=1)  # (B, M K)
+    gains = np.concatenate([probs - floor[:, None] for (_, probs), floor in zip(parts, floors, strict=True)], axis=1)
+    docs, columns = np.nonzero(labels >= 0)
+    shape = (len(labels), int(labels.max(initial=-1)) + 1)
+    sums = coo_array((gains[docs, columns].astype(np.float64), (docs, labels[docs, columns])), shape).tocsr()
+    docs = np.repeat(np.arange(len(labels)), np.diff(sums.indptr))
+    order = np.lexsort((sums.indices, -sums.data, docs))
+    ranks = np.arange(len(order)) - sums.indptr[docs]
+    kept, (docs, ranks) = order[ranks < k], (docs[ranks < k], ranks[ranks < k])
+    best = empty_predictions(len(labels), k)
+    best.labels[docs, ranks] = sums.indices[kept]
+    best.scores[docs, ranks] = (sums.data[kept] + np.sum(floors, axis=0)[docs]) / len(parts)
+    return best

@@ -1,0 +1,113 @@
+"""Lines of files, plain or compressed: reading them with their place, writing them so that they read the same."""
+
+import codecs
+import contextlib
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from ...errors import DataError
+
+Item = TypeVar("Item")
+
+COMPRESSIONS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
+
+
+def read_lines(path: Path | None, *, keep_ends: bool = False) -> Iterator[bytes]:
+    """Yield the lines of a file, or of standard input for None, without their ends and without a BOM at the start.
+
+    Lines are cut at "\\n" alone, as form feeds and U+2028 occur inside texts; one "\\r" before it is dropped.
+    """
+    is_empty = True
+    try:
+        with _open(path) as file:
+            for line in file:
+                if is_empty:
+                    line, is_empty = line.removeprefix(codecs.BOM_UTF8), False
+                yield line if keep_ends else line.removesuffix(b"\n").removesuffix(b"\r")
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        suffix = path.suffix if path else ""
+        kind = f"a whole {suffix} file" if suffix in COMPRESSIONS else "a file that can be read"
+        raise DataError(f"{name_of(path)} must be {kind}. Got: {error}; write or fetch it again.") from None
+    if is_empty:
+        raise DataError(f"{name_of(path)} must hold a line for each document. Got nothing; check where it comes from.")
+
+
+def read_texts(path: Path | None, *, keep_ends: bool = False) -> Iterator[str]:
+    """Yield the texts of a file (None: standard input), a document a line."""
+    for number, line in enumerate(read_lines(path, keep_ends=keep_ends), 1):
+        yield decode(line, path, number)
+
+
+def first_lines(path: Path, count: int = 2) -> list[bytes]:
+    """Return the first lines of a file, fewer where it has fewer."""
+    return list(islice(read_lines(path), count))
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of the given size, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def name_of(path: Path | None) -> str:
+    return "standard input" if path is None else str(path)
+
+
+def _open(path: Path | None) -> contextlib.AbstractContextManager[BinaryIO]:
+    if path is None:
+        return contextlib.nullcontext(sys.stdin.buffer)
+    file = COMPRESSIONS.get(path.suffix, open)(path, "rb")
+    return file if path.suffix not in COMPRESSIONS else io.BufferedReader(file)  # faster lines from .gz and .xz
+
+
+def decode(line: bytes, path: Path | None, number: int) -> str:
+    """Return a line as text; raises DataError with its place where it is not UTF-8."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name_of(path)}:{number}: the text must be UTF-8. Got byte 0x{line[error.start]:02x} at byte "
+            f"{error.start + 1} of the line; convert the file, and name a compressed one .gz or .xz."
+        ) from None
+
+
+def quote(token: bytes | str) -> str:
+    """Return a piece of a file for a message, cut where it is long."""
+    text = token.decode(errors="replace") if isinstance(token, bytes) else token
+    return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}..."'
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_lines(lines: Iterable[str], path: Path) -> None:
+    """Write a line for each string, compressed where the name says so; raises DataError where a string is no line."""
+    with COMPRESSIONS.get(path.suffix, open)(path, "wb") as file:
+        for number, line in enumerate(lines, 1):
+            encoded = encode(line, path, number)
+            if b"\n" in encoded or encoded.endswith(b"\r") or (number == 1 and encoded.startswith(codecs.BOM_UTF8)):
+                raise _not_a_line(line, path, number)
+            file.write(encoded + b"\n")
+
+
+def encode(line: str, path: Path, number: int) -> bytes:
+    """Return a string as UTF-8; raises DataError where it holds a lone surrogate."""
+    try:
+        return line.encode()
+    except UnicodeEncodeError:
+        raise _not_a_line(line, path, number) from None
+
+
+def _not_a_line(line: str, path: Path, number: int) -> DataError:
+    return DataError(
+        f"a text or name must be one line of UTF-8, with no byte order mark first. Got {line[:60]!r} for "
+        f"line {number} of {path.name}; replace those characters."
+    )

@@ -1,0 +1,186 @@
+"""FORMATS: how the files of each format are called, and how they are read, streamed and written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy.sparse import csr_array
+
+from ...errors import DataError
+from . import corpora, hub, matrices, sparse_text, tables, texts
+from .lines import COMPRESSIONS, first_lines
+from .options import ReadOptions
+from .part import Part, Row, part_of_rows, texts_of_rows
+from .texts import stream_texts
+
+PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own name
+PART_IN_HUB = {"dev": "validation"}
+FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
+
+Batches = Iterator[list[str]] | Iterator[csr_array]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: how its files are called, and how they are read and written.
+
+    Args:
+        name: what --data-format and --to call it.
+        title: one line for people.
+        files: the names of a part's files in a folder, documents first, labels last; each entry is one way to call
+            them. {trn} is the part as PECOS calls it, {split} as the hub does.
+        suffixes: the ends of names of a single file that holds documents and labels.
+        of_texts: whether documents are texts; else they are rows of features.
+        keeps_names: whether the files hold the labels' names; else a label is known by its id.
+        read, read_names, stream, write: given all paths, the last, the first and the size of a batch, a Part and all.
+        tells_width: whether a file tells how many features there are, and not just those that occur.
+        fits: whether the documents' path, and its first lines, look like this format; None where the names tell.
+    """
+
+    name: str
+    title: str
+    files: tuple[tuple[str, ...], ...]
+    read: Callable[[list[Any], ReadOptions], Part]
+    read_names: Callable[[Any, ReadOptions], list[str]]
+    stream: Callable[[Any, int, ReadOptions], Batches]
+    write: Callable[[Part, list[Path], ReadOptions], None]
+    suffixes: tuple[str, ...] = ()
+    of_texts: bool = True
+    keeps_names: bool = True
+    fits: Callable[[Path], bool] | None = None
+    tells_width: bool = True
+
+
+def _of_rows(
+    name: str, title: str, files: tuple[str, ...], rows: Callable[..., Iterator[Row]], write: Any, **more: Any
+) -> Format:
+    """Return a format whose one file has a row for each document."""
+    return Format(
+        name,
+        title,
+        tuple((file,) for file in files),
+        read=lambda paths, options: part_of_rows(rows(paths[0], options, labelled=True)),
+        read_names=lambda path, options: part_of_rows(rows(path, options, labelled=True)).names or [],
+        stream=lambda path, size, options: texts_of_rows(rows(path, options, labelled=False), size),
+        write=lambda part, paths, options: write(part, paths[0], options),
+        **more,
+    )
+
+
+def _plain(
+    name: str, title: str, files: tuple[tuple[str, ...], ...], read: Any, read_names: Any, stream: Any, write: Any,
+    **more: Any,
+) -> Format:  # fmt: skip
+    """Return a format whose readers and writer need no options."""
+    return Format(
+        name,
+        title,
+        files,
+        read=lambda paths, options: read(*paths),
+        read_names=lambda path, options: read_names(path),
+        stream=lambda path, size, options: stream(path, size),
+        write=lambda part, paths, options: write(part, *paths),
+        **more,
+    )
+
+
+def _has_tab(path: Path) -> bool:
+    return b"\t" in first_lines(path, 1)[0]
+
+
+def _is_annif(path: Path) -> bool:
+    return corpora.looks_like_annif(first_lines(path, 20))
+
+
+_TEXT_FILES = texts.read_text_part, texts.read_label_names, stream_texts, texts.write_text_part
+_NPZ = matrices.read_npz_part, matrices.read_npz_label_names, matrices.stream_npz, matrices.write_npz_part
+_FEATURES: dict[str, Any] = {"of_texts": False, "keeps_names": False}
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        _plain("texts", "a text a line, and its labels on the same line of another file",
+               (("{part}_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
+        _plain("raw-texts", "the same, as AttentionXML and X-Transformer call the raw texts",
+               (("{part}_raw_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
+        _plain("pecos", "a text a line, and a matrix of labels, as PECOS has them",
+               (("X.{trn}.txt", "Y.{trn}.npz"),), texts.read_texts_and_matrix, texts.read_matrix_label_names,
+               stream_texts, texts.write_texts_and_matrix, keeps_names=False),
+        _of_rows("jsonl", "JSON lines, labels as a list or a string",
+                 ("{part}.jsonl", "{part}.ndjson", "{part}.json", "{trn}.json"), tables.jsonl_rows, tables.write_jsonl,
+                 suffixes=(".jsonl", ".ndjson", ".json")),
+        _of_rows("csv", "comma-separated values with a header", ("{part}.csv",), tables.csv_rows, tables.write_csv,
+                 suffixes=(".csv",)),
+        _of_rows("tsv", "the same, parted by tabs", ("{part}.tsv",), tables.csv_rows, tables.write_csv,
+                 suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
+        _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
+                 tables.write_parquet, suffixes=(".parquet",)),
+        _of_rows("libmultilabel", "LibMultiLabel's id<TAB>labels<TAB>text", ("{part}.txt",),
+                 corpora.libmultilabel_rows, corpora.write_libmultilabel, suffixes=(".txt",), fits=_has_tab),
+        _of_rows("annif", "Annif's text<TAB><uri> <uri>", ("{part}.tsv",), corpora.annif_rows, corpora.write_annif,
+                 suffixes=(".tsv",), fits=_is_annif),
+        _of_rows("annif-folder", "Annif's folder, a .txt and a .tsv or .key a document", ("{part}",),
+                 corpora.annif_folder_rows, corpora.write_annif_folder, fits=corpora.looks_like_annif_folder),
+        _of_rows("hub", "Hugging Face datasets, saved to a folder or by name (hub:NAME)", ("{part}", "{split}"),
+                 hub.hub_rows, hub.write_hub, fits=hub.looks_like_saved),
+        _plain("xrc", "the Extreme Classification Repository's text format", (("{part}.txt",),),
+               sparse_text.read_xrc_part, sparse_text.read_xrc_label_names, sparse_text.stream_xrc,
+               sparse_text.write_xrc_part, suffixes=(".txt",), fits=lambda path: not _has_tab(path), **_FEATURES),
+        _plain("npz", "two matrices of scipy.sparse.save_npz",
+               (("X_{part}.npz", "Y_{part}.npz"), ("X.{trn}.npz", "Y.{trn}.npz")), *_NPZ, **_FEATURES),
+        _plain("pyxclib", "two files of sparse rows, as pyxclib and the newer repository have them",
+               (("{trn}_X_Xf.txt", "{trn}_X_Y.txt"),), sparse_text.read_pyxclib_part,
+               sparse_text.read_pyxclib_label_names, sparse_text.stream_pyxclib, sparse_text.write_pyxclib_part,
+               **_FEATURES),
+        Format("svmlight", "svmlight (LIBSVM) with several labels",
+               (("{part}.svm",), ("{part}.svmlight",), ("{part}.libsvm",)),
+               read=lambda paths, options: sparse_text.read_svmlight_part(paths[0], num_features=options.num_features),
+               read_names=lambda path, options: sparse_text.read_svmlight_label_names(path),
+               stream=lambda path, size, options: sparse_text.stream_svmlight(
+                   path, size, num_features=options.num_features),
+               write=lambda part, paths, options: sparse_text.write_svmlight_part(part, paths[0]),
+               suffixes=(".svm", ".svmlight", ".libsvm"), tells_width=False, **_FEATURES),
+    )
+}  # fmt: skip
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def check_format(name: str | None) -> None:
+    """Raise DataError unless name is None or one of FORMATS."""
+    if name is not None and name not in FORMATS:
+        raise DataError(f"the format must be one of {', '.join(FORMATS)}. Got {name!r}; choose one of these.")
+
+
+def part_paths(folder: Path, part: str, format_: Format) -> list[Path]:
+    """Return the paths to write a part to in a folder."""
+    return [folder / fill(name, part) for name in format_.files[0]]
+
+
+def file_names(format_: Format, part: str) -> list[str]:
+    """Return what a part's files are called in a folder; "/" ends the name of a folder."""
+    end = "/" if format_.name in FOLDER_FORMATS else ""
+    return [f"{fill(name, part)}{end}" for name in format_.files[0]]
+
+
+def fill(name: str, part: str) -> str:
+    """Return a name of Format.files for a part."""
+    return name.format(part=part, trn=PART_IN_PECOS.get(part, part), split=PART_IN_HUB.get(part, part))
+
+
+def single_suffix(path: Path) -> str:
+    """Return the end of a file's name that tells its format, without that of its compression."""
+    return Path(path.stem).suffix if path.suffix in COMPRESSIONS and path.suffix else path.suffix
+
+
+def format_of_name(path: Path, *, of_texts: bool) -> str | None:
+    """Return the format of texts, or of features, that a file's name stands for; None for one of neither."""
+    fitting = [f for f in FORMATS.values() if single_suffix(path) in f.suffixes]
+    return next((f.name for f in fitting if f.of_texts == of_texts), fitting[0].name if fitting else None)
+
+
+def single_files() -> list[str]:
+    """Return the names of the formats that one file can hold."""
+    return [f.name for f in FORMATS.values() if f.suffixes]

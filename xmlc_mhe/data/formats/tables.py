@@ -1,0 +1,199 @@
+"""Tables with a column of texts and one of labels: JSON lines, CSV, TSV, Parquet."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError
+from .lines import COMPRESSIONS, encode, quote, read_texts, write_lines
+from .options import ReadOptions
+from .part import BATCH_SIZE, Part, Row, join_labels, need, rows_of_part, split_labels
+
+MAX_CELL = 1 << 30  # characters; csv's own limit, 131,072, is below long documents
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def text_of(values: Sequence[Any], place: str) -> str:
+    """Return the cells of the text columns as one text; None is an empty one."""
+    for value in values:
+        if not (value is None or isinstance(value, str)):
+            raise DataError(
+                f"{place}: a text must be a string. Got {quote(repr(value))}; choose another --text-column."
+            )
+    text = " ".join(value for value in values if value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{place}: a text must have no lone surrogate. Got {quote(repr(text))}; mend it.") from None
+    return text
+
+
+def labels_of(value: Any, options: ReadOptions, place: str) -> list[str]:
+    """Return the labels in a cell: a list of strings or whole numbers, or a string that holds several; None is none."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        labels = split_labels(value, options.label_separator)
+    elif isinstance(value, list) and all(
+        isinstance(label, str | int) and not isinstance(label, bool) for label in value
+    ):
+        labels = [str(label) for label in value]
+    elif isinstance(value, int) and not isinstance(value, bool):
+        labels = [str(value)]
+    else:
+        raise DataError(
+            f"{place}: labels must be a list of strings or whole numbers, or a string. Got {quote(repr(value))}; "
+            "choose another --label-column."
+        )
+    for label in labels:
+        if not label or any("\ud800" <= character <= "\udfff" for character in label):
+            raise DataError(
+                f"{place}: a label must be a name in UTF-8, not empty. Got {quote(repr(label))}; mend or remove it."
+            )
+    return labels
+
+
+def missing_column(place: str, names: Iterable[str], wanted: str, option: str) -> DataError:
+    """Return the error of a table without a column that was asked for."""
+    return DataError(
+        f'{place} must have a column "{wanted}". Got {", ".join(map(quote, names)) or "none"}; '
+        f"name the right one with {option}."
+    )
+
+
+# --- JSON lines -------------------------------------------------------------------------------------------------------
+
+
+def jsonl_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
+    """Yield a row for each line, a JSON object; a text that is null is empty, labels that are null are none."""
+    for number, line in enumerate(read_texts(path), 1):
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{place}: a line must be one JSON object. Got {quote(line)}: {error}; mend it.") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{place}: a line must be one JSON object. Got {quote(line)}; write a document a line.")
+        if (missing := next((name for name in options.text_columns if name not in row), None)) is not None:
+            raise missing_column(place, row, missing, "--text-column")
+        if labelled and options.label_column not in row:
+            raise missing_column(place, row, options.label_column, "--label-column")
+        labels = labels_of(row[options.label_column], options, place) if labelled else []
+        yield Row(place, text_of([row[name] for name in options.text_columns], place), labels)
+
+
+def write_jsonl(part: Part, path: Path, options: ReadOptions) -> None:
+    rows = rows_of_part(part.documents, part.Y, part.names or [])
+    text_column, label_column = _columns_to_write(options)
+    lines = (json.dumps({text_column: text, label_column: labels}, ensure_ascii=False) for text, labels in rows)
+    write_lines(lines, path)
+
+
+def _columns_to_write(options: ReadOptions) -> tuple[str, str]:
+    return options.text_columns[0], options.label_column
+
+
+# --- CSV and TSV ------------------------------------------------------------------------------------------------------
+
+
+def csv_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
+    """Yield a row for each record below the header; a file named .tsv parts cells by tabs, any other by commas."""
+    csv.field_size_limit(MAX_CELL)  # of the module: there is no other place for it
+    reader = csv.reader(read_texts(path, keep_ends=True), delimiter=_delimiter(path), strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            place = f"{path}:{reader.line_num}"
+            if header is None:
+                header = cells
+                columns = [_column(place, header, name, "--text-column") for name in options.text_columns]
+                label_column = _column(place, header, options.label_column, "--label-column") if labelled else 0
+                continue
+            if not cells and len(header) > 1:  # a blank line, as editors leave one at the end
+                continue
+            cells = cells or [""]
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{place}: a record must have {len(header)} cells, as the header has. Got {len(cells)}; put cells "
+                    "with the separator or a line end in double quotes."
+                )
+            labels = labels_of(cells[label_column], options, place) if labelled else []
+            yield Row(place, text_of([cells[column] for column in columns], place), labels)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: must be CSV in double quotes. Got: {error}; mend it.") from None
+
+
+def _delimiter(path: Path) -> str:
+    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
+    return "\t" if suffixes and suffixes[-1] == ".tsv" else ","
+
+
+def _column(place: str, header: list[str], name: str, option: str) -> int:
+    if header.count(name) != 1:
+        raise missing_column(place, header, name, option)
+    return header.index(name)
+
+
+def write_csv(part: Part, path: Path, options: ReadOptions) -> None:
+    with COMPRESSIONS.get(path.suffix, open)(path, "wb") as file:
+        line = _Line()
+        writer = csv.writer(line, delimiter=_delimiter(path), lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerow(_columns_to_write(options))
+        file.write(line.text.encode())
+        for number, (text, labels) in enumerate(rows_of_part(part.documents, part.Y, part.names or []), 2):
+            writer.writerow((text, join_labels(labels, options.label_separator, path.name)))
+            file.write(encode(line.text, path, number))
+
+
+class _Line:
+    """What csv.writer writes to: it keeps the last record."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def parquet_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
+    """Yield a row for each of the table; it is read in batches, of the columns asked for alone."""
+    arrow = need("pyarrow", "tables")
+    parquet = need("pyarrow.parquet", "tables")
+    wanted = [*options.text_columns, *([options.label_column] if labelled else [])]
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            for name in wanted:
+                if names.count(name) != 1:
+                    is_text = name in options.text_columns
+                    raise missing_column(str(path), names, name, "--text-column" if is_text else "--label-column")
+            for batch in file.iter_batches(BATCH_SIZE, columns=wanted):
+                for row in batch.to_pylist():
+                    number += 1
+                    place = f"{path}: row {number}"
+                    labels = labels_of(row[options.label_column], options, place) if labelled else []
+                    yield Row(place, text_of([row[name] for name in options.text_columns], place), labels)
+    except DataError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
+        raise DataError(f"{path} must be a whole Parquet file. Got: {error}; write or fetch it again.") from None
+
+
+def write_parquet(part: Part, path: Path, options: ReadOptions) -> None:
+    arrow = need("pyarrow", "tables")
+    parquet = need("pyarrow.parquet", "tables")
+    text_column, label_column = _columns_to_write(options)
+    texts, labels = [], []
+    for text, names in rows_of_part(part.documents, part.Y, part.names or []):
+        texts.append(text)
+        labels.append(names)
+    kinds = arrow.string(), arrow.list_(arrow.string())
+    columns = {text_column: arrow.array(texts, kinds[0]), label_column: arrow.array(labels, kinds[1])}
+    parquet.write_table(arrow.table(columns), path)

@@ -1,0 +1,1 @@
+"""Recipes, the runs that they describe, the search for options, and reports of results."""

@@ -1,0 +1,1 @@
+"""Reports: what results say, as tables and pictures, on one page."""

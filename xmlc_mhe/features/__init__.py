@@ -1,0 +1,1 @@
+"""Documents to numbers: words, given features, learned encoders, and two of these side by side."""

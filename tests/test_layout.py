@@ -44,6 +44,8 @@ ORDER = [
     "splitting",
     "card_check",
     "downloads",
+    "terms",
+    "counting",
     "features",
     "label_code",
     "planner",

@@ -5,13 +5,11 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numba import njit
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-from sklearn.utils.extmath import row_norms
-from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
-from sklearn.utils.validation import check_is_fitted
 
+from .counting import HashingCounter, VocabularyCounter
 from .csr import check_csr
 
 WEIGHTINGS = ("tfidf", "bow")
@@ -45,18 +43,26 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         self.ngram_range = ngram_range
         self.hashing_bits = hashing_bits
 
-    def fit(self, texts: Sequence[str], Y: Any = None) -> "TextFeatures":
+    def fit(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> "TextFeatures":
         """Learn vocabulary and document frequencies; raises ValueError where no word is left."""
-        self.fit_transform(texts, Y)
+        self.fit_transform(texts, Y, threads=threads)
         return self
 
-    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> csr_array:
-        """Fit and return the features of the same texts, float32 (num_docs, num_features)."""
+    def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> csr_array:
+        """Fit and return the features of the same texts, float32 (num_docs, num_features).
+
+        The result does not depend on the number of threads.
+        """
         self._check_options()
         check_texts(texts)
-        self.counter_ = self._counter()
         try:
-            counts = self.counter_.fit_transform(texts) if len(texts) else self._no_counts()
+            if self.hashing_bits:
+                self.counter_: HashingCounter | VocabularyCounter = self._hashing_counter()
+                counts = self.counter_.transform(texts, threads=threads)
+            else:
+                self.counter_, counts = VocabularyCounter.fit_transform(
+                    texts, self._lengths(), min_df=self.min_df, threads=threads
+                )
             if counts.nnz == 0:
                 raise ValueError("no words at all")
         except ValueError as error:
@@ -69,11 +75,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):
             self.idf_ = (np.log((len(texts) + 1) / (document_frequency + 1)) + 1).astype(np.float32)
         return self._weigh(counts)
 
-    def transform(self, texts: Sequence[str]) -> csr_array:
+    def transform(self, texts: Sequence[str], *, threads: int = 1) -> csr_array:
         """Return the features of texts, float32 (num_docs, num_features); words not learnt are ignored."""
-        check_is_fitted(self, "counter_")
+        _check_fitted(self, "counter_")
         check_texts(texts)
-        return self._weigh(self.counter_.transform(texts) if len(texts) else self._no_counts())
+        return self._weigh(self.counter_.transform(texts, threads=threads))
 
     def _check_options(self) -> None:
         if self.weighting not in WEIGHTINGS:
@@ -93,32 +99,29 @@ class TextFeatures(TransformerMixin, BaseEstimator):
                 f"Got {self.ngram_range!r}; write for example (1, 2)."
             )
 
-    def _counter(self, vocabulary: Sequence[str] | None = None) -> CountVectorizer | HashingVectorizer:
-        shared = {"ngram_range": tuple(self.ngram_range), "binary": self.weighting == "bow", "dtype": np.float32}
-        if self.hashing_bits:
-            return HashingVectorizer(n_features=1 << self.hashing_bits, alternate_sign=False, norm=None, **shared)
-        return CountVectorizer(min_df=1 if vocabulary is not None else self.min_df, vocabulary=vocabulary, **shared)
+    def _lengths(self) -> tuple[int, int]:
+        return int(self.ngram_range[0]), int(self.ngram_range[1])
 
-    def _no_counts(self) -> csr_array:
-        """Return the counts of no texts, which HashingVectorizer refuses."""
-        num_features = 1 << self.hashing_bits if self.hashing_bits else len(getattr(self.counter_, "vocabulary_", ()))
-        return csr_array((0, num_features), dtype=np.float32)
+    def _hashing_counter(self) -> HashingCounter:
+        return HashingCounter(1 << int(self.hashing_bits), self._lengths())
 
-    def _weigh(self, counts: Any) -> csr_array:
-        """Return counts that are ours to change, weighted and scaled."""
-        X = check_csr(counts, "X")
-        if self.weighting == "tfidf":
+    def _weigh(self, X: csr_array) -> csr_array:
+        """Return counts, which it changes, weighted and scaled."""
+        if self.weighting == "bow":
+            X.data.fill(1)
+        else:
             if self.sublinear_tf:
-                X.data[:] = np.log(X.data) + 1
+                np.log(X.data, out=X.data)
+                X.data += 1
             X.data *= self.idf_[X.indices]
         return _unit_rows(X, copy=False)
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs: JSON values, lists of words and arrays."""
-        check_is_fitted(self, "counter_")
+        _check_fitted(self, "counter_")
         state: dict[str, Any] = dict(self.get_params())
-        if not self.hashing_bits:
-            state["vocabulary"] = self.counter_.get_feature_names_out().tolist()
+        if isinstance(self.counter_, VocabularyCounter):
+            state["vocabulary"] = self.counter_.vocabulary
         if self.weighting == "tfidf":
             state["idf"] = self.idf_
         return state
@@ -128,7 +131,10 @@ class TextFeatures(TransformerMixin, BaseEstimator):
         """Return the fitted transformer whose `state` this is."""
         params = {name: value for name, value in state.items() if name not in ("vocabulary", "idf")}
         features = cls(**params | {"ngram_range": tuple(params["ngram_range"])})
-        features.counter_ = features._counter(state.get("vocabulary"))
+        if features.hashing_bits:
+            features.counter_ = features._hashing_counter()
+        else:
+            features.counter_ = VocabularyCounter(state["vocabulary"], features._lengths())
         if features.weighting == "tfidf":
             features.idf_ = state["idf"]
         return features
@@ -162,7 +168,7 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> csr_array:
         """Return X as CSR float32; raises ValueError where it has not the columns of training."""
-        check_is_fitted(self, "num_features_")
+        _check_fitted(self, "num_features_")
         X = self._check(X)
         if X.shape[1] != self.num_features_:
             raise ValueError(
@@ -186,7 +192,7 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs."""
-        check_is_fitted(self, "num_features_")
+        _check_fitted(self, "num_features_")
         return {"num_features": self.num_features_, "normalize": self.normalize}
 
     @classmethod
@@ -199,12 +205,40 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
 
 def _unit_rows(X: csr_array, *, copy: bool = True) -> csr_array:
     """Return X, its rows scaled to unit Euclidean length; empty rows stay empty."""
-    norms = row_norms(X)
-    if np.all((np.abs(norms - 1) < UNIT_TOLERANCE) | (norms == 0)):  # as after TF-IDF, or no rows: saves the copy
+    lengths = _row_lengths(X.indptr, X.data)
+    if np.all((np.abs(lengths - 1) < UNIT_TOLERANCE) | (lengths == 0)):  # as after TF-IDF, or no rows: saves the copy
         return X
     X = X.copy() if copy else X
-    inplace_csr_row_normalize_l2(X)  # `normalize` without its checks, which take as long as tagging a document
+    _divide_rows(X.indptr, X.data, lengths)
     return X
+
+
+@njit(nogil=True, cache=True)
+def _row_lengths(indptr, data):  # type: ignore[no-untyped-def]
+    """Return the Euclidean length of each row, float64 (num_rows,)."""
+    lengths = np.empty(len(indptr) - 1)
+    for row in range(len(lengths)):
+        squares = 0.0
+        for entry in range(indptr[row], indptr[row + 1]):
+            squares += np.float64(data[entry]) * np.float64(data[entry])
+        lengths[row] = np.sqrt(squares)
+    return lengths
+
+
+@njit(nogil=True, cache=True)
+def _divide_rows(indptr, data, lengths):  # type: ignore[no-untyped-def]
+    for row in range(len(lengths)):
+        if lengths[row] > 0:
+            for entry in range(indptr[row], indptr[row + 1]):
+                data[entry] /= lengths[row]
+
+
+def _check_fitted(features: Any, attribute: str) -> None:
+    """Raise scikit-learn's NotFittedError where features have not the attribute, which fit sets."""
+    if not hasattr(features, attribute):
+        from sklearn.utils.validation import check_is_fitted  # takes a second, and is the error's own
+
+        check_is_fitted(features, attribute)
 
 
 def check_texts(texts: Any) -> None:

@@ -164,7 +164,7 @@ class XMLCClassifier(BaseEstimator):
         if self.head in NEURAL_HEADS:
             self._fit_neural(encoder, head, X, Y, dev)
         else:
-            features = encoder.fit_transform(X)
+            features = self._fit_transform(encoder, X)
             if isinstance(encoder, LEARNED_CLASSES):
                 dev = None if dev is None else (encoder.transform(dev[0]), dev[1])
                 features = self._choose_on_dev(encoder, head, HybridMatrix.of(features), Y, dev)
@@ -186,8 +186,13 @@ class XMLCClassifier(BaseEstimator):
             dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
             head.fit(encoder.prepare(X), Y, encoder=encoder.module_, dev=dev)
         else:
-            features = encoder.fit_transform(X)
+            features = self._fit_transform(encoder, X)
             head.fit(features, Y, dev=None if dev is None else (encoder.transform(dev[0]), dev[1]))
+
+    def _fit_transform(self, encoder: Any, X: Any) -> Any:
+        """Return the features of X by the encoder, which it fits; words are counted by all threads."""
+        has_words = isinstance(encoder, TextFeatures | HybridFeatures)
+        return encoder.fit_transform(X, **({"threads": self._num_threads()} if has_words else {}))
 
     def _choose_on_dev(
         self, encoder: Any, head: Any, X: HybridMatrix, Y: csr_array, dev: tuple[Any, csr_array] | None

@@ -14,8 +14,9 @@ from sklearn.utils import murmurhash3_32
 
 from xmlc_mhe import counting, terms
 from xmlc_mhe.counting import HashingCounter, VocabularyCounter
-from xmlc_mhe.terms import lower_ascii_words, lower_words, murmur3
+from xmlc_mhe.terms import lower_ascii_words, lower_words
 
+LEAST_HASH = "aivlts3m"
 NGRAM_RANGES = [(1, 1), (1, 2), (2, 2), (1, 3), (2, 4)]
 FORMER_FAULTS = [  # a kind each: texts that are easily counted otherwise than by the pattern
     ["", " ", "a", "ab", "a b", "ab c de"],
@@ -197,10 +198,13 @@ def test_the_bytes_of_every_character_are_those_of_its_lower_case_if_it_is_of_wo
     np.testing.assert_array_equal(lower_ascii_words(), lower_words()[:128])
 
 
-@settings(deadline=None)
-@given(st.binary(max_size=20))
-def test_murmur3_is_that_of_scikit_learn(data):
-    assert murmur3(np.frombuffer(data, np.uint8)) == murmurhash3_32(data, seed=0, positive=True)
+@pytest.mark.parametrize("num_columns", [2**30, 1000003])
+def test_columns_are_the_absolute_values_of_the_hash_of_scikit_learn(num_columns):
+    """All lengths of a word, and the term whose hash is the one without an absolute value in 32 bits, among others."""
+    texts = ["é" * length + "x" * rest for length in range(1, 9) for rest in range(1, 9)] + [LEAST_HASH]
+    assert murmurhash3_32(LEAST_HASH) == -(2**31)
+    columns = HashingCounter(num_columns).transform(texts).indices
+    assert columns.tolist() == [abs(murmurhash3_32(text)) % num_columns for text in texts[:-1]] + [2**31 % num_columns]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,9 @@ class HashingCounter:
             rows = counter.count(piece)
             num_known, num_terms = len(column_of), counter.terms.sizes[0]
             column_of = np.concatenate([column_of, np.empty(num_terms - num_known, np.int32)])
-            hash_terms(counter.terms, counter.terms.bytes(), num_known, self.num_columns, column_of)
+            hash_terms(
+                counter.terms, counter.terms.bytes(), num_known, self.ngram_range[1], self.num_columns, column_of
+            )
             if num_terms <= MOST_HASHED_TERMS:
                 idle.append((counter, column_of))
             return _sorted(rows, column_of, self.num_columns)
@@ -153,12 +155,12 @@ class _Counter:
         self.lengths = ngram_range
         self.learns = learns
         self._entry_of = np.empty(len(terms.first), np.int32)
+        self._chain = np.full(ngram_range[1] + 1, -1, np.int32)  # as the end of a text leaves it
 
     def count(self, piece: list[str]) -> Rows:
         """Return how often each term occurs in each text of a piece."""
         fewest, most = self.lengths
         indptr, cursor = np.zeros(len(piece) + 1, np.int64), np.zeros(4, np.int64)
-        chain = np.full(most + 1, -1, np.int32)
         found = counts = np.empty(0, np.int32)
         for encoded, ends in _encoded(piece):
             data, lower = np.frombuffer(encoded, np.uint8), lower_ascii_words() if encoded.isascii() else lower_words()
@@ -168,8 +170,8 @@ class _Counter:
                 found, counts = _longer(found, num_found), _longer(counts, num_found)
             cursor[BYTE] = 0
             while not count_terms(
-                data, ends, lower, self.lengths, self.learns, self.terms, cursor, chain, word, self._entry_of,
-                found, counts, indptr,
+                data, ends, lower, self.lengths, self.learns, self.terms, cursor, self._chain, word,
+                self._entry_of, found, counts, indptr,
             ):  # fmt: skip
                 self.terms = self.terms.larger(most, len(word))
                 self._entry_of = _longer(self._entry_of, len(self.terms.first))
@@ -186,6 +188,8 @@ def _longer(array: np.ndarray, length: int) -> np.ndarray:
 def _pieces(texts: Iterable[str]) -> list[list[str]]:
     """Return the texts in lists of at most PIECE_CHARACTERS characters, or of one longer text; one list at least."""
     texts = list(texts)
+    if len(texts) < 2:
+        return [texts]
     pieces, start = [], 0
     ends = np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
     while start < len(texts):
@@ -193,7 +197,7 @@ def _pieces(texts: Iterable[str]) -> list[list[str]]:
         stop = max(start + 1, int(np.searchsorted(ends, before + PIECE_CHARACTERS, side="right")))
         pieces.append(texts[start:stop])
         start = stop
-    return pieces or [[]]
+    return pieces
 
 
 def _encoded(piece: list[str]) -> Iterator[tuple[bytes, np.ndarray]]:

@@ -114,7 +114,8 @@ class TextFeatures(TransformerMixin, BaseEstimator):
                 np.log(X.data, out=X.data)
                 X.data += 1
             X.data *= self.idf_[X.indices]
-        return _unit_rows(X, copy=False)
+        _divide_rows(X.indptr, X.data, _row_lengths(X.indptr, X.data))
+        return X
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs: JSON values, lists of words and arrays."""
@@ -203,12 +204,12 @@ class GivenFeatures(TransformerMixin, BaseEstimator):
         return features
 
 
-def _unit_rows(X: csr_array, *, copy: bool = True) -> csr_array:
-    """Return X, its rows scaled to unit Euclidean length; empty rows stay empty."""
+def _unit_rows(X: csr_array) -> csr_array:
+    """Return X, which stays as it is, with rows of unit Euclidean length; empty rows stay empty."""
     lengths = _row_lengths(X.indptr, X.data)
-    if np.all((np.abs(lengths - 1) < UNIT_TOLERANCE) | (lengths == 0)):  # as after TF-IDF, or no rows: saves the copy
+    if np.all((np.abs(lengths - 1) < UNIT_TOLERANCE) | (lengths == 0)):  # or no rows: saves the copy
         return X
-    X = X.copy() if copy else X
+    X = X.copy()
     _divide_rows(X.indptr, X.data, lengths)
     return X
 

@@ -425,57 +425,42 @@ def _sort_by_insertion(keys, num_keys):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def hash_terms(terms, text, start, num_columns, column_of):  # type: ignore[no-untyped-def]
+def hash_terms(terms, text, start, most, num_columns, column_of):  # type: ignore[no-untyped-def]
     """Write the columns of the terms from start on: the absolute value of the hash of each, modulo num_columns.
 
-    text: uint8, `Terms.bytes`.
+    The hash is MurmurHash3_x86_32 with the seed 0 (Austin Appleby, in the public domain), a signed number, of the words
+    of the term with spaces between them. text: uint8, `Terms.bytes`. most: the most words of a term.
     """
+    words = np.empty(most, np.int64)  # of a term, last one first
     for term in range(start, terms.sizes[0]):
-        size = -1
-        part = np.int64(term)
-        while part >= 0:  # from the last word to the first
-            word = part if terms.last[part] < 0 else np.int64(terms.last[part])
-            size += 1 + _length(text, 8 * terms.first[word])
-            part = np.int64(-1) if word == part else terms.first[part]
-        spelled = np.empty(size, np.uint8)
-        part = np.int64(term)
-        while part >= 0:
-            word = part if terms.last[part] < 0 else np.int64(terms.last[part])
-            length = _length(text, 8 * terms.first[word])
-            for place in range(length):
-                spelled[size - length + place] = text[8 * terms.first[word] + place]
-            size -= length + 1
-            if size >= 0:
-                spelled[size] = SPACE
-            part = np.int64(-1) if word == part else terms.first[part]
-        column_of[term] = abs(np.int64(np.int32(murmur3(spelled)))) % num_columns
+        num_words, part = 0, np.int64(term)
+        while terms.last[part] >= 0:
+            words[num_words] = terms.last[part]
+            num_words += 1
+            part = terms.first[part]
+        words[num_words] = part
+        value, block, size = np.uint32(0), np.uint32(0), np.uint32(0)
+        for number in range(num_words, -1, -1):
+            place = 8 * terms.first[words[number]]
+            while text[place] or number:
+                byte = np.uint32(text[place] or SPACE)
+                block |= byte << np.uint32(8 * (size & 3))
+                size += np.uint32(1)
+                if size & 3 == 0:
+                    value = np.uint32(_rotated(value ^ _scrambled(block), 13) * 5 + 0xE6546B64)
+                    block = np.uint32(0)
+                if text[place] == 0:
+                    break
+                place += 1
+        value ^= _scrambled(block) ^ size
+        value = np.uint32((value ^ value >> np.uint32(16)) * 0x85EBCA6B)
+        value = np.uint32((value ^ value >> np.uint32(13)) * 0xC2B2AE35)
+        column_of[term] = abs(np.int64(np.int32(value ^ value >> np.uint32(16)))) % num_columns
 
 
 @njit(nogil=True, cache=True)
-def _length(text, start):  # type: ignore[no-untyped-def]
-    length = 0
-    while text[start + length]:
-        length += 1
-    return length
-
-
-@njit(nogil=True, cache=True)
-def murmur3(data):  # type: ignore[no-untyped-def]
-    """Return MurmurHash3_x86_32 of bytes with the seed 0, uint32 (Austin Appleby, in the public domain)."""
-    value = np.uint32(0)
-    for start in range(0, len(data), 4):
-        size = min(4, len(data) - start)
-        key = np.uint32(0)
-        for place in range(size):
-            key |= np.uint32(data[start + place]) << np.uint32(8 * place)
-        key = np.uint32(key * np.uint32(0xCC9E2D51))
-        value ^= np.uint32(_rotated(key, 15) * np.uint32(0x1B873593))
-        if size == 4:
-            value = np.uint32(_rotated(value, 13) * np.uint32(5) + np.uint32(0xE6546B64))
-    value ^= np.uint32(len(data))
-    value = np.uint32((value ^ value >> np.uint32(16)) * np.uint32(0x85EBCA6B))
-    value = np.uint32((value ^ value >> np.uint32(13)) * np.uint32(0xC2B2AE35))
-    return np.uint32(value ^ value >> np.uint32(16))
+def _scrambled(block):  # type: ignore[no-untyped-def]
+    return np.uint32(_rotated(np.uint32(block * 0xCC9E2D51), 15) * 0x1B873593)
 
 
 @njit(nogil=True, cache=True)

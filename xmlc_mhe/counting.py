@@ -24,7 +24,7 @@ from .terms import (
 )
 
 PIECE_CHARACTERS = 1 << 17  # of texts that are counted together
-MOST_HASHED_TERMS = 1 << 20  # that a thread remembers with their columns
+MOST_HASHED_TERMS = 1 << 16  # that a thread keeps for its next piece; a larger table is slower than a new one
 BETWEEN_WORDS = re.compile(r"\W")
 
 

@@ -523,6 +523,14 @@ def test_a_loaded_model_may_overwrite_its_own_folder(planted, fitted, tmp_path):
         assert_same(other.predict(planted[0]), fitted.predict(planted[0]))
 
 
+def test_a_fit_counts_words_by_the_threads_of_the_model(planted, monkeypatch):
+    asked = []
+    count = TextFeatures.fit_transform
+    monkeypatch.setattr(TextFeatures, "fit_transform", lambda *args, **rest: asked.append(rest) or count(*args, **rest))
+    XMLCClassifier(threads=3).fit(*planted[:2])
+    assert asked == [{"threads": 3}]
+
+
 def test_the_same_seed_gives_the_same_arrays_for_any_number_of_threads(planted, tmp_path):
     texts, names, _ = planted
     for threads in (1, 2, 4):

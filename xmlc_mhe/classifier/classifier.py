@@ -23,7 +23,7 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 from ..predictions import Predictions, concatenate_predictions
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 from .documents import documents_and_labels, documents_of, in_pieces, num_docs_of
-from .encoders import LEARNED_CLASSES, build_encoder
+from .encoders import LEARNED_CLASSES, build_encoder, fit_features
 from .heads import build_head, num_threads
 from .options import DEFAULT_K, ClassifierOptions
 from .saving import model_state, read_parts
@@ -57,9 +57,9 @@ class XMLCClassifier(ClassifierOptions):
             dev = documents_and_labels(*pair, known=label_names)[:2]
         encoder, head = build_encoder(self), build_head(self)
         if self.head in NEURAL_HEADS:
-            _fit_neural(encoder, head, X, Y, dev)
+            _fit_neural(encoder, head, X, Y, dev, threads=num_threads(self))
         else:
-            features = encoder.fit_transform(X)
+            features = fit_features(encoder, X, threads=num_threads(self))
             if isinstance(encoder, LEARNED_CLASSES):
                 dev = None if dev is None else (HybridMatrix.of(encoder.transform(dev[0])), dev[1])
                 features = choose_on_dev(self, encoder, head, HybridMatrix.of(features), Y, dev)
@@ -205,12 +205,14 @@ def _check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
         raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")
 
 
-def _fit_neural(encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None) -> None:
+def _fit_neural(
+    encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None, *, threads: int
+) -> None:
     """Train a neural head on features, or on an encoder that is learned with it."""
     if isinstance(encoder, EncoderFeatures):
         encoder.fit(X)
         dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
         head.fit(encoder.prepare(X), Y, encoder=encoder.module_, dev=dev)
     else:
-        features = encoder.fit_transform(X)
+        features = fit_features(encoder, X, threads=threads)
         head.fit(features, Y, dev=None if dev is None else (encoder.transform(dev[0]), dev[1]))

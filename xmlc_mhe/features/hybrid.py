@@ -30,10 +30,11 @@ class HybridFeatures(Estimator):
         self.fit_transform(texts, Y)
         return self
 
-    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> HybridMatrix:
-        """Fit and return the features of the same texts."""
+    def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> HybridMatrix:
+        """Fit and return the features of the same texts; the words are counted by so many threads."""
         self.scale_ = 1.0 if self.scale is None else self.scale
-        return HybridMatrix(self.words.fit_transform(texts), self._scaled(self.learned.fit_transform(texts)))
+        words = self.words.fit_transform(texts, threads=threads)
+        return HybridMatrix(words, self._scaled(self.learned.fit_transform(texts)))
 
     def transform(self, texts: Sequence[str]) -> HybridMatrix:
         """Return the features of texts, both blocks."""

@@ -39,8 +39,8 @@ linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
 neural.distributed neural.training_options neural.batches neural.training neural.neural_head
-classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.tuning
-classifier.saving classifier.classifier classifier.ensemble classifier.workers
+classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
+classifier.tuning classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan

@@ -356,7 +356,7 @@ def test_propensities_are_those_of_the_training_labels(planted, fitted):
         ({"encoder": None}, r"encoder must be a name, .* Got NoneType, without dim; "),
         ({"encoder": TextFeatures}, r"encoder must be a name, .* Got type, without dim; "),
         ({"encoder_options": {"a": 1}}, r"encoder_options must be None with encoder='tfidf'\. Got \{'a': 1\}; leave"),
-        ({"dense_scale": 2}, r"dense_scale must be None with encoder='tfidf'\. Got 2; leave it out\."),
+        ({"dense_scale": 2}, r"dense_scale must be None with encoder='tfidf'\. Got 2; leave it out, or"),
         ({"encoder": "tfidf+minilm", "dense_scale": 0}, r"dense_scale must be a number above 0\. Got 0; "),
         (
             {"encoder": "tfidf+minilm", "head": "mhp"},

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..estimator import Estimator, check_is_fitted
-from .learned import EncoderFeatures
+from .learned import TRANSFORMER, EncoderFeatures, class_name
 from .matrix import HybridMatrix
 from .words import TextFeatures
 
@@ -62,3 +62,9 @@ class HybridFeatures(Estimator):
         features = cls(TextFeatures.from_state(parts["words"]), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
+
+
+def has_own_encoder(features: Any) -> bool:
+    """Return whether fitted features come from an encoder of the user's own, whose class loading a model needs."""
+    learned = features.learned if isinstance(features, HybridFeatures) else features
+    return isinstance(learned, EncoderFeatures) and class_name(learned.module_) != TRANSFORMER

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from ..errors import in_short
 from ..estimator import check_is_fitted
 from .counting import HashingCounter, VocabularyCounter
 from .matrix import divide_rows, row_lengths
@@ -40,7 +41,7 @@ class TextFeatures(WordOptions):
         except ValueError as error:
             raise ValueError(
                 f"texts must have a word that occurs in min_df={self.min_df} documents or more. Got {len(texts)} texts "
-                f"without one ({error}); lower min_df or check the texts."
+                f"without one ({in_short(error)}); lower min_df or check the texts."
             ) from None
         if self.weighting == "tfidf":
             document_frequency = np.bincount(counts.indices, minlength=counts.shape[1])

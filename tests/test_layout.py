@@ -29,7 +29,8 @@ data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.h
 data.formats.finding
 data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
-features features.options features.matrix features.words features.given features.picking features.tokens
+features features.options features.matrix features.characters features.terms features.term_counts
+features.term_hashes features.counting features.words features.given features.picking features.tokens
 features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics set_metrics calibration
@@ -41,8 +42,8 @@ neural.distributed neural.training_options neural.batches neural.training neural
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
 ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
 ranking.network ranking.calibration ranking.stage ranking.learning
-classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.tuning
-classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
+classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
+classifier.tuning classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan

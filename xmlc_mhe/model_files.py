@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from .errors import DataError
+from .errors import DataError, in_short
 
 FORMAT = "xmlc-mhe model 1"
 CONFIG, ARRAYS = "config.json", "arrays.safetensors"
@@ -58,7 +58,7 @@ def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = 
                     earlier.rename(target)
                 raise
     except (OSError, SafetensorError) as error:  # the latter where the disk is full, too
-        raise DataError(f"{folder} must be a place to write to. Got: {error}; choose another.") from None
+        raise DataError(f"{folder} must be a place to write to. Got: {in_short(error)}; choose another.") from None
 
 
 def _write_files(folder: Path, state: dict[str, Any]) -> None:
@@ -95,10 +95,12 @@ def read_model(folder: str | Path) -> dict[str, Any]:
             f"{folder} must be a model folder. Got one without a readable {CONFIG}; give the folder that fit wrote."
         ) from None
     if found != FORMAT:
-        raise DataError(f'{folder / CONFIG}: format must be "{FORMAT}". Got "{found}"; fit the model again.')
+        raise DataError(f'{folder / CONFIG}: format must be "{FORMAT}". Got "{in_short(found)}"; fit the model again.')
     for name, expected in checksums.items():
         if name != Path(name).name:
-            raise DataError(f'{folder / CONFIG}: a file must lie in the folder. Got "{name}"; fit the model again.')
+            raise DataError(
+                f'{folder / CONFIG}: a file must lie in the folder. Got "{in_short(name)}"; fit the model again.'
+            )
         path = folder / name
         if not path.is_file() or _checksum(path) != expected:
             raise DataError(
@@ -109,7 +111,7 @@ def read_model(folder: str | Path) -> dict[str, Any]:
             state |= _map_arrays(path) if name == ARRAYS else {path.stem: json.loads(path.read_text(encoding="utf-8"))}
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
             raise DataError(
-                f"{path} must be as it was saved. Got {type(error).__name__}: {error}; fit again."
+                f"{path} must be as it was saved. Got {type(error).__name__}: {in_short(error)}; fit again."
             ) from None
     return state
 

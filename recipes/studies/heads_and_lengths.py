@@ -225,9 +225,9 @@ def fit(
 ) -> tuple[XMLCClassifier, dict[str, Any]]:
     """Return a fitted model and what it costs and scores."""
     groups = math.prod(sizes[:-1]) if sizes else 0
-    model = XMLCClassifier("given", head, label_order="given", head_sizes=sizes, head_options=options, threads=1)
+    model = XMLCClassifier("given", head, head_sizes=sizes, head_options=options, threads=1)
     if head == "mhc":
-        model.set_params(beam=max(1, min(BEAM, groups // 5)))
+        model.set_params(label_order="given", beam=max(1, min(BEAM, groups // 5)))
     start = time.perf_counter()
     model.fit(data.X, one_hot(data.labels, data.num_labels))
     row = {"labels": data.num_labels, "head": head, "fit_seconds": time.perf_counter() - start}

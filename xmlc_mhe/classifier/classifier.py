@@ -31,6 +31,7 @@ from .fitting import fit_parts
 from .heads import build_head, num_threads
 from .options import DEFAULT_K, ClassifierOptions
 from .saving import model_state, read_parts
+from .uses import check_uses
 
 
 class XMLCClassifier(ClassifierOptions):
@@ -235,12 +236,7 @@ class XMLCClassifier(ClassifierOptions):
                 f'head must be mhc or vanilla with words beside a learned encoder. Got "{self.head}"; choose one of '
                 "these, or the encoder alone."
             )
-        for name, has_use in (
-            ("encoder_options", isinstance(encoder, LEARNED_CLASSES) and isinstance(self.encoder, str)),
-            ("dense_scale", isinstance(encoder, HybridFeatures)),
-        ):
-            if (value := getattr(self, name)) is not None and not has_use:
-                raise ValueError(f"{name} must be None with encoder={self.encoder!r}. Got {value!r}; leave it out.")
+        check_uses(self)
         if self.head in NEURAL_HEADS:
             build_head(self)  # refuses its options
 

@@ -15,7 +15,7 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 from ..ranking.evidence import Training
 from ..ranking.learning import hold_out, learn_evidence, learn_ranking
 from ..ranking.stage import RankingStage
-from .encoders import LEARNED_CLASSES
+from .encoders import LEARNED_CLASSES, fit_features
 from .heads import num_threads
 from .options import RANKED_HEADS, ClassifierOptions
 from .tuning import choose_on_dev
@@ -41,7 +41,7 @@ def fit_parts(
     """
     if options.head in NEURAL_HEADS and isinstance(encoder, EncoderFeatures):
         return _fit_with_encoder(options, encoder, head, documents, Y, dev)
-    X = encoder.fit_transform(documents)
+    X = fit_features(encoder, documents, threads=num_threads(options))
     dev = None if dev is None else (encoder.transform(dev[0]), dev[1])
     if isinstance(encoder, LEARNED_CLASSES):
         on_dev_part = None if dev is None else (HybridMatrix.of(dev[0]), dev[1])

@@ -128,11 +128,6 @@ class ClassifierOptions(Estimator):
                 f"head_options must be None or a dict. Got {type(self.head_options).__name__}; write for example "
                 '{"epochs": 30}.'
             )
-        if self.head in LINEAR_HEADS and self.head_options:
-            raise ValueError(
-                f'head_options must be None for head "{self.head}". Got {", ".join(map(str, self.head_options))}; '
-                "leave them out, or choose a neural head."
-            )
 
     def check_threads(self) -> None:
         """Raise ValueError unless the number of threads is one; asked again after loading, where it may be given."""

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 
 from .. import __version__
-from ..errors import DataError
+from ..errors import DataError, in_short
 from ..features.learned import EncoderFeatures
 from ..model_files import read_model
 from ..neural.heads import HEADS as NEURAL_HEADS
@@ -79,7 +79,8 @@ def read_parts(
         model.label_counts_, model.num_docs_ = state["label_counts"], state["num_docs"]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{folder} must hold all that a model has. Got {type(error).__name__}: {error}; fit the model again."
+            f"{folder} must hold all that a model has. Got {type(error).__name__}: {in_short(error)}; fit the model "
+            "again."
         ) from None
     return model
 

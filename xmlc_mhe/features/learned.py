@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 from ..estimator import Estimator, check_is_fitted
 from ..model_files import CONFIG, FORMAT, read_model
 from .matrix import unit_length
@@ -91,7 +91,7 @@ class EncoderFeatures(Estimator):
         """Return what `from_state` needs: JSON values and arrays."""
         check_is_fitted(self, "module_")
         options = dict(self.module_.options())
-        state: dict[str, Any] = {"class": _class_name(self.module_), "tokenizer": options.pop("tokenizer", None)}
+        state: dict[str, Any] = {"class": class_name(self.module_), "tokenizer": options.pop("tokenizer", None)}
         state["options"] = options
         weights = self.module_.state_dict()
         return state | {f"{WEIGHT}{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
@@ -142,7 +142,9 @@ def build_encoder(encoder: Any, options: dict[str, Any] | None = None) -> Any:
         name = minilm_folder() if encoder == "minilm" else encoder
         return _transformer_class(encoder).from_pretrained(name, **options)
     except TypeError as error:
-        raise ValueError(f'options must be those of encoder "{encoder}". Got: {error}; choose others.') from None
+        raise ValueError(
+            f'options must be those of encoder "{encoder}". Got: {in_short(error)}; choose others.'
+        ) from None
 
 
 def check_encoder(encoder: Any) -> None:
@@ -185,11 +187,12 @@ def import_class(name: str) -> Any:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
-            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {error}; check it.'
+            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {in_short(error)}; '
+            "check it."
         ) from None
 
 
-def _class_name(module: Any) -> str:
+def class_name(module: Any) -> str:
     if "xmlc_mhe.features.transformer" in sys.modules and isinstance(module, _transformer_class()):
         return TRANSFORMER
     return f"{type(module).__module__}:{type(module).__qualname__}"

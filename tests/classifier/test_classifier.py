@@ -644,8 +644,9 @@ def test_another_number_of_columns_than_in_training_is_refused_by_predict_and_sc
             call(X[:, 1:])
 
 
-def test_fitting_and_predicting_say_nothing(planted, capfd, caplog):
+def test_fitting_and_predicting_print_nothing_and_log_that_few_documents_are_calibrated(planted, capfd, caplog):
     with caplog.at_level(logging.DEBUG, "xmlc_mhe"):
         XMLCClassifier().fit(*planted[:2]).predict(planted[0])
     assert capfd.readouterr() == ("", "")
-    assert caplog.records == []
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO and "margins are calibrated instead" in record.getMessage()

@@ -30,6 +30,8 @@ VALUES = {
     "passes": (2, ["--passes", "2"]),
     "eps": (0.5, ["--eps", "0.5"]),
     "prune": (0.5, ["--prune", "0.5"]),
+    "rank": (False, ["--no-rank"]),
+    "neighbours": (False, ["--no-neighbours"]),
     "head_options": ({"epochs": 2}, ["--head-option", "epochs=2"]),
     "min_df": (3, ["--min-df", "3"]),
     "ngram_range": ((1, 2), ["--ngrams", "1,2"]),

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "xmlc_mhe"
 # A module imports only from those before it; each line is a part of a folder.
 LAYERS = """
-errors progress checks estimator lazy model_files
+errors progress outputs checks estimator lazy model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
 data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.hub data.formats.table
@@ -43,7 +43,7 @@ classifier classifier.options classifier.documents classifier.encoders classifie
 classifier.tuning classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
-cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
+cli.streams cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__
 """

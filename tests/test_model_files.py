@@ -211,7 +211,9 @@ def break_at(monkeypatch, step, error):
     elif step == "checksums":
         monkeypatch.setattr(model_files, "_checksum", fail)
     else:
-        monkeypatch.setattr(Path, "rename", lambda self, to: fail() if self.name == "written" else rename(self, to))
+        monkeypatch.setattr(
+            Path, "rename", lambda self, to: fail() if self.parent.name == "parts" else rename(self, to)
+        )
 
 
 @pytest.mark.parametrize("step", ["arrays", "checksums", "rename"])
@@ -245,7 +247,7 @@ def test_a_disk_that_is_full_leaves_no_folder_and_the_earlier_model(model):
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, earlier[1]))
     try:
         with pytest.raises(
-            DataError, match=r"model must be a place to write to\. Got: .*too large.*; choose another\."
+            DataError, match=r"model must have room on its disk\. Got: File too large; free some, or choose another\."
         ):
             write_model(model, {"weights": np.ones(1 << 20)}, overwrite=True)
     finally:

@@ -7,7 +7,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from .errors import DataError, in_short
+from .outputs import cannot_write, remove_unfinished, whole_folder
 
 FORMAT = "xmlc-mhe model 1"
 CONFIG, ARRAYS = "config.json", "arrays.safetensors"
@@ -26,6 +26,7 @@ DTYPES |= {f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for si
 def check_new_model(folder: str | Path, *, overwrite: bool = False) -> None:
     """Raise DataError unless a model may be written to the folder; to be asked before hours of work, too."""
     folder = Path(folder).resolve()
+    remove_unfinished(folder)  # which may give an earlier model back
     if folder.exists() and not (overwrite and (folder / CONFIG).is_file()):
         got, mend = ("something else", "give another name")
         if (folder / CONFIG).is_file():
@@ -42,23 +43,11 @@ def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = 
     Raises: DataError: the folder exists and is not an earlier model to overwrite; the parent cannot be written.
     """
     check_new_model(folder, overwrite=overwrite)
-    target = Path(folder).resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-            written, earlier = Path(scratch, "written"), Path(scratch, "earlier")
-            written.mkdir()  # unlike the scratch folder, others may read it
+        with whole_folder(folder, replace=overwrite) as written:
             _write_files(written, state)
-            try:
-                if target.exists():
-                    target.rename(earlier)
-                written.rename(target)
-            except BaseException:
-                if earlier.exists():
-                    earlier.rename(target)
-                raise
     except (OSError, SafetensorError) as error:  # the latter where the disk is full, too
-        raise DataError(f"{folder} must be a place to write to. Got: {in_short(error)}; choose another.") from None
+        raise cannot_write(folder, error) from None
 
 
 def _write_files(folder: Path, state: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from ..features.hybrid import HybridFeatures
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..metrics import METRICS, evaluate, metric_names
 from ..model_files import model_bytes
+from ..outputs import scratch_folder
 from ..propensity import propensity_of_counts
 from .origin import commit, describe_data, peak_mib, versions
 from .outcome import Outcome
@@ -76,8 +77,8 @@ def run_recipe(
         chosen["C"] = model.head_.options.C
         if isinstance(model.encoder_, HybridFeatures):
             chosen["dense_scale"] = model.encoder_.scale_
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(model_folder) if model_folder is not None else Path(scratch, "model")
+    with scratch_folder(Path(tempfile.gettempdir(), "xmlc-mhe")) as scratch:
+        folder = Path(model_folder) if model_folder is not None else scratch / "model"
         model.save(folder)
         megabytes = model_bytes(folder) / 1e6
     k = min(max(KEPT_LABELS, *evaluation.k), train.num_labels)

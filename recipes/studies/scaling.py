@@ -163,7 +163,7 @@ class OwnMemory:
 def growth(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
     """Return the power of the share that a measure grew as over the largest sizes, and its value at the whole."""
     if (least := min(row[name] for row in rows[-FITTED:])) <= 0:
-        raise ValueError(f"{name} must be above 0 in every row, to be put on a logarithmic scale. Got {least}; measure it anew.")
+        raise ValueError(f"{name} must be above 0 in every row to have a power. Got {least}; measure it anew.")
     shares, values = np.log([[row["share"], row[name]] for row in rows[-FITTED:]]).T
     power, whole = np.polyfit(shares, values, 1)
     return float(power), float(np.exp(whole))

@@ -322,5 +322,5 @@ def test_memory_is_measured_however_short_the_fit():
 
 def test_growth_wants_measures_above_0():
     rows = [{"share": 0.5, "own_mib": 1.0}, {"share": 1.0, "own_mib": 0.0}]
-    with pytest.raises(ValueError, match="own_mib must be above 0 in every row.* Got 0"):
+    with pytest.raises(ValueError, match=r"own_mib must be above 0 in every row.* Got 0"):
         importlib.import_module("scaling").growth(rows, "own_mib")

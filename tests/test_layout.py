@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "xmlc_mhe"
 # A module imports only from those before it; each line is a part of a folder.
 LAYERS = """
-errors progress checks estimator lazy model_files
+errors progress checks estimator lazy state model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
 data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.hub data.formats.table
@@ -28,7 +28,7 @@ data.formats.finding
 data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.words features.given features.picking features.tokens
-features.transformer features.embedding features.learned features.hybrid
+features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics
 linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.training linear.one_vs_rest
@@ -51,7 +51,7 @@ MODULES = {
 }
 
 
-TORCH_FEATURES = ("features.transformer", "features.embedding")
+TORCH_FEATURES = ("features.shapes", "features.transformer", "features.embedding")
 
 
 def needs_torch(name):

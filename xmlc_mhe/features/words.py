@@ -9,8 +9,9 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from ..data.csr import check_csr
 from ..estimator import check_is_fitted
+from ..state import Fields, array, words
 from .matrix import unit_rows
-from .options import WordOptions
+from .options import WordOptions, word_option_fields
 
 
 class TextFeatures(WordOptions):
@@ -75,6 +76,19 @@ class TextFeatures(WordOptions):
         if self.weighting == "tfidf":
             state["idf"] = self.idf_
         return state
+
+    @staticmethod
+    def state_fields(state: dict[str, Any]) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns."""
+        yield from word_option_fields()
+        if state["hashing_bits"]:
+            num_features = 1 << state["hashing_bits"]
+        else:
+            yield "vocabulary", words(distinct=True)
+            num_features = len(state["vocabulary"])
+        if state["weighting"] == "tfidf":
+            yield "idf", array("float32", (num_features,), least=0)
+        return num_features, 0
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TextFeatures":

@@ -1,4 +1,5 @@
-# make demo: the main job on the embedded data set. make test: every check. Both set up .venv first.
+# make demo: the main job on the embedded data set. make test: every check, the documentation site among them.
+# make docs: the site, in build/site. All of them set up .venv first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,9 +15,12 @@ $(VENV)/.torch: $(VENV)/.installed
 	$(BIN)/pip install --quiet "$(TORCH)"
 	touch $@
 
-.PHONY: demo test
+.PHONY: demo docs test
 demo: $(VENV)/.installed
 	$(BIN)/python recipes/demo.py
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: $(VENV)/.torch
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
 import ast
+import doctest
 import importlib
 import io
 import re
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,8 @@ data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.h
 data.formats.finding
 data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
-features features.options features.matrix features.words features.given features.picking features.tokens
+features features.options features.matrix features.characters features.terms features.term_counts
+features.term_hashes features.counting features.words features.given features.picking features.tokens
 features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics
@@ -36,8 +39,8 @@ linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
 neural.distributed neural.training_options neural.batches neural.training neural.neural_head
-classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.tuning
-classifier.saving classifier.classifier classifier.ensemble classifier.workers
+classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
+classifier.tuning classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
@@ -63,7 +66,7 @@ every_module = pytest.mark.parametrize("name", MODULES)
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOCUMENTS = sorted([*ROOT.glob("README.md"), *(ROOT / "docs").rglob("*.md")])
-LANGUAGES = ("python", "console", "bash", "sh", "shell", "toml")
+LANGUAGES = ("python", "console", "bash", "sh", "shell", "toml", "output")
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ def working_folder(tmp_path, monkeypatch):
 
 
 def blocks_of(document):
-    """The fenced blocks of a document that can be run, or are files to run: (line, language, content)."""
+    """The fenced blocks that can be run, are files, or say what the one before prints: (line, language, content)."""
     text = document.read_text()
     for match in FENCE.finditer(text):
         if match[1] in LANGUAGES:
@@ -204,21 +207,38 @@ def test_the_documents_have_blocks_of_python_and_commands():
                if language != "python")  # fmt: skip
 
 
+def agrees(shown, printed):
+    """Whether a block "output" shows what was printed; "..." stands for anything, white space for any white space."""
+    return doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+def test_shown_output_is_compared():
+    assert agrees("P@1 ...\na  b\n", "P@1 0.53\na b\n")
+    assert not agrees("P@1 0.52\n", "P@1 0.53\n")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_block_of_a_document_runs(document, working_folder, monkeypatch, capsys):
     namespace = {"__name__": "__document__"}
-    for line, language, block in blocks_of(document):
+    printed = ""
+    for (line, language, block), (_, following, shown) in pairwise([*blocks_of(document), (0, "", "")]):
         place = f"{document.relative_to(ROOT)}:{line}"
-        if language == "python":
-            exec(compile("\n" * line + block, str(document), "exec"), namespace)
+        may_fail = following == "output" and "xmlc-mhe: error:" in shown
+        if language == "output":
+            assert agrees(block, printed), f"{place} must show what is printed. It is:\n{printed}"
             continue
         if language == "toml":  # a file, its name in the first line
             Path(re.match(r"# ([\w-]+\.toml)\n", block)[1]).write_text(block)
             continue
-        for text, arguments in commands_of(block):
+        if language == "python":
+            exec(compile("\n" * line + block, str(document), "exec"), namespace)
+        for text, arguments in commands_of(block) if language != "python" else ():
             if text is not None:
                 monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{text}\n".encode())))
-            assert main(arguments) == 0, f"{place}: xmlc-mhe {shlex.join(arguments)}: {capsys.readouterr().err}"
+            code, command = main(arguments), f"{place}: xmlc-mhe {shlex.join(arguments)}"
+            assert code == (2 if may_fail else 0), f"{command}: {capsys.readouterr().err}"
+        out, err = capsys.readouterr()
+        printed = err + out
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

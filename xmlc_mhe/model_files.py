@@ -60,7 +60,7 @@ def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = 
                     earlier.rename(target)
                 raise
     except (OSError, SafetensorError) as error:  # the latter where the disk is full, too
-        raise DataError(f"{folder} must be a place to write to. Got: {error}; choose another.") from None
+        raise DataError(f"{folder} must be a place to write to. Got: {in_short(error)}; choose another.") from None
 
 
 def _write_files(folder: Path, state: dict[str, Any]) -> None:

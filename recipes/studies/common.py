@@ -43,16 +43,26 @@ STYLE = {
 }
 INTRODUCTIONS = {
     "studies.md": """# Studies
-What the papers behind the heads claim, beside what we measured. Each study is one command that writes its figures as
-JSON and a plot as PNG and SVG next to itself; `--quick` is a small version, `--folder` another place. They need
+This page sets what the papers behind the heads claim beside what we measured. Each claim is followed by a verdict,
+"Holds" or "Does not hold here", and by the figures that decided it.
+
+Each study is one command. It writes its figures as JSON and a plot as PNG and SVG next to itself. `--quick` runs a
+small version, and `--folder` names another place for the files. The studies need
 `pip install "xmlc-mhe[neural,plots]"`. `python recipes/studies/common.py` writes this page from the JSON files,
-sentences included. Other work ran on the machine at the same time, so that times are rough.
-The time of a training step at a million labels is in [the heads](heads.md).
+sentences included.
+
+Other work ran on the machine at the same time, so that times are rough. The time of a training step at a million
+labels is in [the heads](heads.md).
 """,
     "scaling.md": """# How large can the data be?
-A fit of the sparse cascade holds the features X, for each thread a copy of the rows of one group of labels, and the
-weights. X need not lie in memory: map its arrays from files of float32 values and int32 columns, and `fit` with
-`encoder="given"` takes them as they are, if the rows have unit length. The system reads the pages at work.
+This page says what a fit keeps in memory, how features larger than memory are used, how work is spread over processes
+and machines, and how time and memory grow with the data.
+
+## Features larger than memory
+A fit of the sparse cascade holds three things: the features X, the weights, and for each thread a copy of the rows of
+one group of labels. X need not lie in memory. Write its arrays to files of float32 values and int32 columns and map
+them. `fit` with `encoder="given"` uses the mapped arrays as they are, provided that the rows have unit length. The
+operating system then reads the parts of the files that are in use.
 ```python
 import numpy as np
 import scipy.sparse as sp
@@ -69,12 +79,13 @@ data, indices = np.memmap("X.data", np.float32, "r"), np.memmap("X.indices", np.
 X = sp.csr_array((data, indices, np.load("X.indptr.npy")), (1000, 300))
 model = XMLCClassifier("given").fit(X, Y)
 ```
-Prediction maps the model from its files and reads documents in pieces, so that memory does not grow with the test set
-([what is read whole](data.md)).
+Prediction maps the model from its files and reads documents in pieces. Its memory does not grow with the test set
+([what is read whole](data.md#what-is-read-whole)).
 
 ## More processes, more machines
-A group of labels is a job of its own, and joblib says where jobs run: in threads, as by default, in processes, or on
-the workers of a Dask cluster. The weights are the same each time, also where a worker is lost on the way.
+The fit of a group of labels is a job of its own, and joblib says where jobs run. They run in threads by default, and
+otherwise in processes, or on the workers of a Dask cluster ([tutorial](tutorials/cluster.md)). The weights are the
+same each time, even if a worker is lost on the way.
 ```python
 import joblib
 from xmlc_mhe.classifier.workers import predict_over_workers
@@ -85,10 +96,11 @@ with joblib.parallel_config(backend="loky"):  # processes of this machine
     for predictions in predict_over_workers("model", batches, 5, jobs=2):
         print(predictions.labels.shape)
 ```
-With Dask (`pip install "dask[distributed]"`) the line is
-`with dask.distributed.Client("tcp://scheduler:8786"), joblib.parallel_config(backend="dask"):`. Workers read the arrays
-of a head, and the model, from files: on other machines let `JOBLIB_TEMP_FOLDER` and the model's folder be places that
-all of them see. `threads` is the number of jobs under way.
+With Dask (`pip install "xmlc-mhe[dask]"`) the line is
+`with distributed.Client("tcp://scheduler:8786"), joblib.parallel_config(backend="dask"):`. Workers read the arrays of
+a head, and the model, from files. If they run on other machines, the folder of the model and the one that
+`JOBLIB_TEMP_FOLDER` names must be folders that all machines see. `threads` is the number of jobs under way at
+the same time.
 """,
 }
 

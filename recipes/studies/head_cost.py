@@ -159,11 +159,12 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     of_beams = [(row, found["softmax_ms_a_doc"] / row["ms_a_doc"]) for row in found["beams"]]
     return {
         "title": "The cost of heads for many labels a document",
-        "about": f"Random features of {setting['dim']} numbers, {setting['labels_a_doc']} random labels a document, "
-        f"batches of {setting['batch']}, {THREADS} threads: loss, gradient and optimiser of neural-mhc (two heads with "
-        "lengths as published for such sizes, 20 groups) and of one-vs-all (softmax with loss=bce, AdamW). Memory "
-        "is what head and steps added to the peak of the process. For prediction, neural-mhc was trained on planted "
-        f"documents first ({found['steps']:,} steps of 256).",
+        "about": f"Features are random vectors of {setting['dim']} numbers. A document has {setting['labels_a_doc']} "
+        f"random labels, a batch has {setting['batch']} documents, and there are {THREADS} threads. A step is the "
+        "loss, its gradient and the optimiser. We compare neural-mhc (two heads with lengths as published for such "
+        "sizes, 20 groups) with one-vs-all (softmax with loss=bce, AdamW). Memory is what head and steps added to the "
+        f"peak of the process. For prediction, neural-mhc was trained on planted documents first ({found['steps']:,} "
+        "steps of 256).",
         "claims": [
             common.claim(
                 "Ours",

@@ -59,14 +59,16 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     smaller = [row for row in planted if row["labels"] == planted[0]["labels"]]
     return {
         "title": "Heads and lengths",
-        "about": "Digits: scikit-learn's digits, each image under fixed permutations of its pixels; a label is a "
-        "digit and a permutation. Neural heads learn one layer of 256 units, where the paper has deep networks; "
-        f"`vanilla` and `mhc` are linear on the layer that softmax learned. Planted: texts of {WORDS} words of their "
-        f"label, half of which it shares with its topic of sqrt(C) labels, and {NOISE_WORDS} others; six texts a "
-        "label or, of 100,000, three; softmax has 6 epochs, MHP 30, or 12 of 100,000 labels. Labels are in a random "
-        f"order, or in the given one, in which a topic is a run. `mhc` searches {BEAM} prefixes, or a fifth of the "
-        "groups if that is less. Parameters are the head's, for the linear ones the weights kept; a step is the "
-        "head's own, of 256 documents, without the layer below. One thread on a busy machine: times are rough.",
+        "about": "There are two kinds of data. Digits: each image of scikit-learn's digits stands under several fixed "
+        "permutations of its pixels, and a label is a digit and a permutation. Neural heads learn one layer of 256 "
+        "units, where the paper has deep networks. `vanilla` and `mhc` are linear on the layer that softmax learned. "
+        f"Planted: a text has {WORDS} words of its label and {NOISE_WORDS} others. The label shares half of its words "
+        "with its topic of sqrt(C) labels. There are six texts a label, or three where there are 100,000 labels. "
+        "Softmax is trained for 6 epochs, and MHP for 30, or for 12 with 100,000 labels. Labels are in a random "
+        f"order, or in the given one, in which the labels of a topic follow one another. `mhc` searches {BEAM} "
+        "prefixes, or a fifth of the groups if that is less. Parameters are those of the head; for the linear heads "
+        "they are the weights kept. The time of a step is the head's own, for 256 documents, without the layer below. "
+        "All used one thread on a busy machine, so that times are rough.",
         "claims": [*claims_on_digits(digits), claim_on_order(smaller), claim_on_cascade(digits, planted)],
         "table": [
             {
@@ -223,9 +225,9 @@ def fit(
 ) -> tuple[XMLCClassifier, dict[str, Any]]:
     """Return a fitted model and what it costs and scores."""
     groups = math.prod(sizes[:-1]) if sizes else 0
-    model = XMLCClassifier("given", head, label_order="given", head_sizes=sizes, head_options=options, threads=1)
+    model = XMLCClassifier("given", head, head_sizes=sizes, head_options=options, threads=1)
     if head == "mhc":
-        model.set_params(beam=max(1, min(BEAM, groups // 5)))
+        model.set_params(label_order="given", beam=max(1, min(BEAM, groups // 5)))
     start = time.perf_counter()
     model.fit(data.X, one_hot(data.labels, data.num_labels))
     row = {"labels": data.num_labels, "head": head, "fit_seconds": time.perf_counter() - start}

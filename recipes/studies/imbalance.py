@@ -54,11 +54,12 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     etf, rbf = "Yang et al., arXiv:2203.09081", "Zhang et al., ECCV 2020"
     return {
         "title": "Unbalanced classes",
-        "about": "scikit-learn's digits; the largest class has 100 training images and the rarest 1/ratio of that, "
-        "the sizes between fall geometrically, and which class is rare changes with the seed; dev and test parts "
-        f"are balanced. All heads are on the same two layers, of 128 units and {DIM}, trained for {setting['steps']} "
-        f"steps of Adam; for each head and ratio with the learning rate of {', '.join(map(str, setting['rates']))} "
-        f"that is best on dev. Accuracy on test, mean and standard deviation of {setting['seeds']} seeds.",
+        "about": "The data are scikit-learn's digits. The largest class has 100 training images and the rarest "
+        "1/ratio of that. The sizes between fall geometrically, and which class is rare changes with the seed. Dev "
+        f"and test parts are balanced. All heads are on the same two layers, of 128 units and {DIM}, trained for "
+        f"{setting['steps']} steps of Adam. For each head and ratio, the learning rate is the one of "
+        f"{', '.join(map(str, setting['rates']))} that is best on dev. Accuracy is that on test, as mean and standard "
+        f"deviation of {setting['seeds']} seeds.",
         "claims": [
             claim_of(rows, "ETF, dot regression", etf, "a fixed ETF with dot regression beats a learned classifier."),
             claim_of(rows, "ETF, cross-entropy", etf, "a fixed ETF with cross-entropy does, too."),

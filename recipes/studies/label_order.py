@@ -51,12 +51,12 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": "The order of labels",
         "arguments": "".join(f" DATA/{name}" for name in names),
-        "about": "MHC with two heads of the default lengths and default options on TF-IDF; on the test part, on "
-        "which nothing was chosen; documents without a test label are dropped. Recall at K: the share of true "
-        "labels whose group is among the K best of head 1; a document whose labels lie in more than K groups cannot "
-        "have all. Clusters: balanced 2-means of the labels' mean documents, split until a group is left; only this "
-        f"study has them. P@k: with a beam of {setting['beam']} groups; P@5, all: all labels scored by the last "
-        f"head. Random orders: the mean of {setting['seeds']}.",
+        "about": "MHC has two heads of the default lengths, and default options on TF-IDF. All figures are of the "
+        "test part, on which nothing was chosen. Documents without a test label are dropped. Recall at K is the share "
+        "of true labels whose group is among the K best of head 1. A document whose labels lie in more than K groups "
+        "cannot have all of them found. Clusters are balanced 2-means of the labels' mean documents, split until a "
+        f"group is left; only this study has them. P@k is measured with a beam of {setting['beam']} groups. For P@5, "
+        f"all, the last head scores all labels. Figures of random orders are means of {setting['seeds']}.",
         "claims": [
             common.claim(
                 "Liang et al.",

@@ -57,10 +57,11 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     of_digits = {loss: ", ".join(common.percent(digits[loss, rank]) for rank in digit_ranks) for loss in LOSSES}
     return {
         "title": "Low rank: cross-entropy against the Frobenius norm",
-        "about": f"{NUM_SAMPLES} Gaussian samples of {NUM_SAMPLES} features, each with a label of its own, fitted by "
-        f"O = W2 W1 F + B with |Ob| rows in W1, by {data['setting']['epochs']:,} epochs of Adam on all samples; and "
-        f"scikit-learn's digits behind a learned layer of 128 units ({data['setting']['digit_epochs']} epochs, test "
-        f"accuracy, mean of {data['digits'][0]['seeds']} seeds).",
+        "about": f"There are two kinds of data. The first are {NUM_SAMPLES} Gaussian samples of {NUM_SAMPLES} "
+        "features, each with a label of its own. They are fitted by O = W2 W1 F + B with |Ob| rows in W1, by "
+        f"{data['setting']['epochs']:,} epochs of Adam on all samples. The second are scikit-learn's digits behind a "
+        f"learned layer of 128 units ({data['setting']['digit_epochs']} epochs). Their figures are accuracies on test, "
+        f"as means of {data['digits'][0]['seeds']} seeds.",
         "claims": [
             common.claim(
                 f"{PAPER}, theorem 3",

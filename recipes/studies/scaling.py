@@ -184,11 +184,12 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     table.append({"": "whole, extrapolated"} | {title: format(end, form) for title, (end, _, form) in columns.items()})
     return {
         "title": "Wiki-500K's size on two cores",
-        "about": f"Generated documents with the sizes of Wiki-500K (train: {NUM_DOCS:,} documents, {NUM_LABELS:,} "
+        "about": f"Documents are generated with the sizes of Wiki-500K (train: {NUM_DOCS:,} documents, {NUM_LABELS:,} "
         f"labels, {NUM_FEATURES:,} features; {LABEL_NNZ / NUM_DOCS:.1f} labels, {FEATURE_NNZ / NUM_DOCS:.0f} words a "
-        'document) and skewed frequencies, cut to a share of documents, labels and features alike; `head="mhc"` with '
-        f"its defaults, {setting['threads']} threads, X mapped from files. Memory of its own is the most that the "
-        "process held while it fitted, without the pages of mapped files.",
+        "document) and with skewed frequencies. A share of the documents, and the same share of the labels and of the "
+        'features, is used. The head is `head="mhc"` with its defaults, on '
+        f"{setting['threads']} threads, and X is mapped from files. Memory of its own is the most that the process "
+        "held while it fitted, without the pages of mapped files.",
         "claims": [
             common.claim(
                 "Ours",

@@ -47,11 +47,12 @@ def report(data: dict[str, Any]) -> dict[str, Any]:
     (shifted,) = (row for row in rows if row["kind"] == "all logits + 1")
     return {
         "title": "The bound of theorem 4",
-        "about": "Logits O with an error Delta: Gaussian (O of standard deviation 3, Delta of sigma); the logits of "
-        "a logistic regression on scikit-learn's digits, cut to a rank or all raised by 1; and a climb from random "
-        "rows to the largest error over bound. The error is the difference of the two softmaxes, its largest entry "
-        "or the sum of its absolute entries; means over rows. We do not know which of these norms the theorem "
-        "means, so all are here.",
+        "about": "Logits O are disturbed by an error Delta, of three kinds. The first is Gaussian: O has the standard "
+        "deviation 3, and Delta has sigma. The second are the logits of a logistic regression on scikit-learn's "
+        "digits, cut to a lower rank, or all raised by 1. The third is a climb from random rows to the largest error "
+        "over bound. The error is the difference of the two softmaxes, as its largest entry or as the sum of its "
+        "absolute entries, and figures are means over rows. We do not know which of these norms the theorem means, so "
+        "all are here.",
         "claims": [
             common.claim(
                 PAPER,

@@ -356,7 +356,7 @@ def test_propensities_are_those_of_the_training_labels(planted, fitted):
         ({"encoder": None}, r"encoder must be a name, .* Got NoneType, without dim; "),
         ({"encoder": TextFeatures}, r"encoder must be a name, .* Got type, without dim; "),
         ({"encoder_options": {"a": 1}}, r"encoder_options must be None with encoder='tfidf'\. Got \{'a': 1\}; leave"),
-        ({"dense_scale": 2}, r"dense_scale must be None with encoder='tfidf'\. Got 2; leave it out\."),
+        ({"dense_scale": 2}, r"dense_scale must be None with encoder='tfidf'\. Got 2; leave it out, or"),
         ({"encoder": "tfidf+minilm", "dense_scale": 0}, r"dense_scale must be a number above 0\. Got 0; "),
         (
             {"encoder": "tfidf+minilm", "head": "mhp"},
@@ -521,6 +521,14 @@ def test_a_loaded_model_may_overwrite_its_own_folder(planted, fitted, tmp_path):
     loaded.save(tmp_path / "model", overwrite=True)
     for other in (loaded, XMLCClassifier.load(tmp_path / "model")):
         assert_same(other.predict(planted[0]), fitted.predict(planted[0]))
+
+
+def test_a_fit_counts_words_by_the_threads_of_the_model(planted, monkeypatch):
+    asked = []
+    count = TextFeatures.fit_transform
+    monkeypatch.setattr(TextFeatures, "fit_transform", lambda *args, **rest: asked.append(rest) or count(*args, **rest))
+    XMLCClassifier(threads=3).fit(*planted[:2])
+    assert asked == [{"threads": 3}]
 
 
 def test_the_same_seed_gives_the_same_arrays_for_any_number_of_threads(planted, tmp_path):

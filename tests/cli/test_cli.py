@@ -181,7 +181,7 @@ def test_options_of_eval_reach_the_metrics(model, records, tmp_path, capsys):
 
 
 def test_options_of_fit_reach_the_model(records, tmp_path):
-    options = ["--encoder", "bow", "--head-sizes", "4,3", "--label-order", "random", "--beam", "2", "--seed", "7"]
+    options = ["--encoder", "tfidf", "--head-sizes", "4,3", "--label-order", "random", "--beam", "2", "--seed", "7"]
     options += ["--C", "2", "--positive-weight", "1.5", "--train-beam", "3", "--cascade-scale", "0.1", "--passes", "4"]
     options += ["--bias-feature", "0.5", "--eps", "0.2", "--prune", "0.01", "--threads", "1"]
     options += ["--min-df", "1", "--ngrams", "1,2", "--hashing-bits", "10", "--raw-tf"]
@@ -189,7 +189,7 @@ def test_options_of_fit_reach_the_model(records, tmp_path):
     params = XMLCClassifier.load(tmp_path / "model").get_params()
     encoder = params.pop("encoder").get_params()
     assert encoder == {
-        "weighting": "bow", "sublinear_tf": False, "min_df": 1, "ngram_range": (1, 2), "hashing_bits": 10,
+        "weighting": "tfidf", "sublinear_tf": False, "min_df": 1, "ngram_range": (1, 2), "hashing_bits": 10,
     }  # fmt: skip
     assert {name: value for name, value in params.items() if not name.startswith("encoder__")} == {
         "encoder_options": None, "dense_scale": None,

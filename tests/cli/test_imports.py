@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from xmlc_mhe import XMLCClassifier
 from xmlc_mhe.cli import COMMANDS
 from xmlc_mhe.cli.data import DATA_COMMANDS
 
@@ -31,3 +32,9 @@ def imported(arguments, folder, *, code=0, text=None):
 def test_the_help_and_errors_of_arguments_import_nothing_that_computes(command, tmp_path):
     assert not (SLOW | COMPUTING) & imported([*command, "--help"], tmp_path)
     assert not (SLOW | COMPUTING) & imported([*command, "--no-such-option"], tmp_path, code=2)
+
+
+def test_a_prediction_imports_nothing_slow(tmp_path):
+    texts, labels = ["red rose", "blue sky", "green grass"] * 4, ["red", "blue", "green"] * 4
+    XMLCClassifier(threads=1).fit(texts, labels).save(tmp_path / "model")
+    assert not SLOW & imported(["predict", tmp_path / "model", "-"], tmp_path, text="a red rose\n")

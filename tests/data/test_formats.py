@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import gzip
 import json
 import logging
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from xmlc_mhe.data import formats
 from xmlc_mhe.data.dataset import Dataset
 from xmlc_mhe.data.formats.options import ReadOptions
-from xmlc_mhe.data.formats.table import FORMATS
+from xmlc_mhe.data.formats.table import FORMATS, READING_USES
 from xmlc_mhe.data.reading import iter_documents, load_dataset, load_part
 from xmlc_mhe.data.writing import save_dataset, save_file
 from xmlc_mhe.errors import DataError
@@ -376,7 +377,7 @@ GOOD = {
         ("a.jsonl", '{"text": "\\ud800", "labels": []}', r"a\.jsonl:1: a text must have no lone surrogate\. Got "),
         ("a.jsonl", "", r"a\.jsonl must hold a line for each document\. Got nothing; "),
         ("a.jsonl.gz", "x", r"a\.jsonl\.gz must be a whole \.gz file\. Got: "),
-        ("a.parquet", "PAR1 or not", r"a\.parquet must be a whole Parquet file\. Got: .*; write or fetch it again\."),
+        ("a.parquet", "PAR1 or not", r"a\.parquet must be a whole Parquet file\. Got .*; write or fetch it again\."),
         ("a.svm", "0 1:1\n0,x 1:1\n", r'a\.svm:2: a line must be "l1,l2 f:v f:v", .* Got "0,x 1:1": '),
         (
             "a.svm",
@@ -604,3 +605,34 @@ def test_a_text_longer_than_the_limit_of_csv_is_read(tmp_path):
     save_file(Dataset([text], None, [[1]], ["x"]), tmp_path / "a.csv.xz", format="csv")
     assert lzma.decompress((tmp_path / "a.csv.xz").read_bytes()).count(b"word") == 100_000
     assert read(tmp_path / "a.csv.xz").texts == [text]
+
+
+# --- options of reading that a format has no use for ------------------------------------------------------------------
+
+NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";"}
+
+
+@pytest.mark.parametrize("option", READING_USES)
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_option_that_the_format_has_no_use_for_is_refused(tmp_path, name, option):
+    need_extra(name)
+    X, Y = np.eye(2, dtype=np.float32), sp.csr_array(np.eye(2))
+    dataset = Dataset(*texts_or_features(name, ["one", "two"], X), Y, ["0", "1"])
+    options = ReadOptions(**{option: NOT_DEFAULT[option]})
+    spelling, formats = READING_USES[option]
+    folder, of_format = tmp_path / "new", dataclasses.replace(options, format=name)
+    save_dataset({"train": dataset}, folder, format=name, options=options if name in formats else ReadOptions())
+    if name in formats:
+        assert read(folder, format=name, **{option: NOT_DEFAULT[option]}).num_docs == 2
+        return
+    message = rf"^{spelling} must be left out with .*new, which is in the format {name}\. Got .*; remove it, as it goes"
+    with pytest.raises(DataError, match=message):
+        load_dataset(folder, parts=("train",), options=of_format)
+    with pytest.raises(DataError, match=message):
+        iter_documents(folder, part="train", options=of_format)
+
+
+def test_an_option_of_tables_is_refused_with_standard_input():
+    message = r"^--text-column must be left out with standard input, which is in the format texts\. Got \('title',\); "
+    with pytest.raises(DataError, match=message):
+        iter_documents("-", options=ReadOptions(text_columns=("title",)))

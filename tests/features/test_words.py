@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
+from xmlc_mhe.features import counting
 from xmlc_mhe.features.given import GivenFeatures
 from xmlc_mhe.features.words import TextFeatures
 from xmlc_mhe.model_files import read_model, write_model
@@ -95,6 +96,14 @@ def test_rows_are_sorted_float32_and_of_unit_length_and_empty_texts_are_empty_ro
 
 def test_fit_and_transform_give_what_fit_transform_gives(texts):
     assert_equal(TextFeatures().fit(texts).transform(texts), TextFeatures().fit_transform(texts))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_threads_change_nothing(texts, options, monkeypatch):
+    monkeypatch.setattr(counting, "PIECE_CHARACTERS", 100)
+    features, other = TextFeatures(**options), TextFeatures(**options)
+    assert_equal(other.fit_transform(texts, threads=3), features.fit_transform(texts))
+    assert_equal(other.fit(texts, threads=2).transform(texts, threads=3), features.transform(texts))
 
 
 @pytest.mark.parametrize("options", OPTIONS)

@@ -64,7 +64,8 @@ CASES = {
     "rbf": ("rbf", {}),
     "rbf, wide": ("rbf", {"s": 20.0, "gamma": 2.0}),
 }
-TRAINING = {"dim": DIM, "epochs": 80, "batch_size": 25, "learning_rate": 0.01, "table_learning_rate": 0.2}
+TRAINING = {"dim": DIM, "epochs": 80, "batch_size": 25, "learning_rate": 0.01}
+TABLE_TRAINING = {"table_learning_rate": 0.2}  # of neural-mhc
 every_head = pytest.mark.parametrize("case", CASES)
 every_name = pytest.mark.parametrize("name", HEADS)
 
@@ -107,7 +108,8 @@ def classifier(case, encoder="given", **others):
     name, options = CASES[case]
     options = dict(options)
     head_sizes = options.pop("head_sizes", None)
-    return XMLCClassifier(encoder, name, head_sizes=head_sizes, head_options=TRAINING | options, threads=1, **others)
+    training = TRAINING | (TABLE_TRAINING if name == "neural-mhc" else {})
+    return XMLCClassifier(encoder, name, head_sizes=head_sizes, head_options=training | options, threads=1, **others)
 
 
 @pytest.fixture(scope="module")
@@ -902,12 +904,12 @@ def test_a_wrong_option_of_the_training_is_refused(planted, options, message):
         ),
         (
             {"head": "mhc", "head_options": {"dim": 3}},
-            r'^head_options must be None for head "mhc"\. Got dim; leave them ',
+            r"^head_options must be None with head='mhc'\. Got \{'dim': 3\}; leave it out, or choose head softmax, ",
         ),
         ({"head": "mhp", "head_options": [3]}, r"^head_options must be None or a dict\. Got list; write for example "),
         (
             {"head": "softmax", "head_sizes": (5, 5)},
-            r'^head_sizes must be None for head "softmax"\. Got \(5, 5\); leave them out\.$',
+            r"^head_sizes must be None with head='softmax'\. Got \(5, 5\); leave it out, or choose head mhc, ",
         ),
     ],
 )

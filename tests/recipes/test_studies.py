@@ -29,7 +29,7 @@ def studies_can_be_imported(monkeypatch):
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-    for name in [*NAMES, "common", "step_time"]:
+    for name in [*NAMES, "common", "step_time", "words"]:
         sys.modules.pop(name, None)
 
 
@@ -301,3 +301,14 @@ def test_the_time_of_a_step_is_measured_for_every_case(monkeypatch, capsys):
     study.main()
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(study.CASES)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_study_of_words_times_both_counters_on_the_same_texts():
+    figures = importlib.import_module("words").measure(["one word", "two words", "one two"] * 10, 1)
+    assert figures["words"] == 4
+    for name in ("fit_seconds", "transform_seconds"):
+        assert list(figures[name]) == ["sklearn", "1", "2"]
+        assert all(seconds > 0 for seconds in figures[name].values())

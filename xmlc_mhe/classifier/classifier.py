@@ -23,11 +23,12 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 from ..predictions import Predictions, concatenate_predictions
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 from .documents import documents_and_labels, documents_of, in_pieces, num_docs_of
-from .encoders import LEARNED_CLASSES, build_encoder
+from .encoders import LEARNED_CLASSES, build_encoder, fit_features
 from .heads import build_head, num_threads
 from .options import DEFAULT_K, ClassifierOptions
 from .saving import model_state, read_parts
 from .tuning import choose_on_dev
+from .uses import check_uses
 
 
 class XMLCClassifier(ClassifierOptions):
@@ -57,9 +58,9 @@ class XMLCClassifier(ClassifierOptions):
             dev = documents_and_labels(*pair, known=label_names)[:2]
         encoder, head = build_encoder(self), build_head(self)
         if self.head in NEURAL_HEADS:
-            _fit_neural(encoder, head, X, Y, dev)
+            _fit_neural(encoder, head, X, Y, dev, threads=num_threads(self))
         else:
-            features = encoder.fit_transform(X)
+            features = fit_features(encoder, X, threads=num_threads(self))
             if isinstance(encoder, LEARNED_CLASSES):
                 dev = None if dev is None else (HybridMatrix.of(encoder.transform(dev[0])), dev[1])
                 features = choose_on_dev(self, encoder, head, HybridMatrix.of(features), Y, dev)
@@ -147,15 +148,18 @@ class XMLCClassifier(ClassifierOptions):
         write_model(folder, model_state(self), overwrite=overwrite)
 
     @classmethod
-    def load(cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None) -> "XMLCClassifier":
+    def load(
+        cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None, head_class: Any = None
+    ) -> "XMLCClassifier":
         """Return the model that `save` wrote; its arrays are mapped from disk.
 
         Args:
             threads: None: as many as the machine has cores.
             encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
-        Raises: DataError: the folder is damaged, or holds an encoder of your own and encoder_class is None.
+            head_class: the class of a head of your own; a model file names it, but is never followed.
+        Raises: DataError: the folder is damaged, or holds an encoder or a head of your own whose class is None.
         """
-        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class)
+        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -173,12 +177,7 @@ class XMLCClassifier(ClassifierOptions):
                 f'head must be mhc or vanilla with words beside a learned encoder. Got "{self.head}"; choose one of '
                 "these, or the encoder alone."
             )
-        for name, has_use in (
-            ("encoder_options", isinstance(encoder, LEARNED_CLASSES) and isinstance(self.encoder, str)),
-            ("dense_scale", isinstance(encoder, HybridFeatures)),
-        ):
-            if (value := getattr(self, name)) is not None and not has_use:
-                raise ValueError(f"{name} must be None with encoder={self.encoder!r}. Got {value!r}; leave it out.")
+        check_uses(self)
         if self.head in NEURAL_HEADS:
             build_head(self)  # refuses its options
 
@@ -202,12 +201,14 @@ def _check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
         raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")
 
 
-def _fit_neural(encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None) -> None:
+def _fit_neural(
+    encoder: Any, head: Any, X: Any, Y: csr_array, dev: tuple[Any, csr_array] | None, *, threads: int
+) -> None:
     """Train a neural head on features, or on an encoder that is learned with it."""
     if isinstance(encoder, EncoderFeatures):
         encoder.fit(X)
         dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
         head.fit(encoder.prepare(X), Y, encoder=encoder.module_, dev=dev)
     else:
-        features = encoder.fit_transform(X)
+        features = fit_features(encoder, X, threads=threads)
         head.fit(features, Y, dev=None if dev is None else (encoder.transform(dev[0]), dev[1]))

@@ -36,3 +36,9 @@ def build_encoder(options: ClassifierOptions) -> Any:
     check_encoder_name(learned, ())
     features = EncoderFeatures(learned, options=options.encoder_options)
     return HybridFeatures(TextFeatures(words), features, scale=options.dense_scale)
+
+
+def fit_features(encoder: Any, documents: Any, *, threads: int) -> Any:
+    """Fit an encoder and return the features of the same documents; words are counted by all threads."""
+    has_words = isinstance(encoder, TextFeatures | HybridFeatures)
+    return encoder.fit_transform(documents, **({"threads": threads} if has_words else {}))

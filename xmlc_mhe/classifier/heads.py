@@ -11,8 +11,8 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 from .options import ClassifierOptions
 
 
-def head_class(name: str) -> Any:
-    """Return the class that trains the head of this name; raises ImportError where torch is missing."""
+def head_class(name: Any) -> Any:
+    """Return the class that trains the head of this name or class; raises ImportError where torch is missing."""
     if name in LINEAR_HEADS:
         return LINEAR_HEADS[name]
     NEURAL_HEADS[name]

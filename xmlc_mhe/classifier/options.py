@@ -9,6 +9,7 @@ from ..estimator import Estimator
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..linear.options import TRAIN_BEAM, SolverOptions
 from ..neural.heads import HEADS as NEURAL_HEADS
+from ..neural.heads import check_own_head
 
 ENCODERS = ("tfidf", "bow", "given")  # beside the learned ones
 HEADS = (*LINEAR_HEADS, *NEURAL_HEADS)
@@ -26,7 +27,8 @@ class ClassifierOptions(Estimator):
         encoder_options: of a learned encoder that a string stands for, such as {"max_length": 64}.
         dense_scale: what the features of a learned encoder beside words are multiplied with; None: chosen on dev.
         head: "mhc", the Multi-Head Cascade, or "vanilla", one classifier a label on all documents; or a neural one, see
-            docs/heads.md: "softmax", "neural-mhc", "mhp", "mhs", "cp", "lowrank", "etf", "rbf".
+            docs/heads.md: "softmax", "neural-mhc", "mhp", "mhs", "cp", "lowrank", "etf", "rbf"; or the class of a
+            neural head of your own, see docs/tutorials/own-head.md.
         head_sizes: mhc: lengths of the heads, first to last, e.g. (257, 16); their product is at least the number of
             labels. None: two heads, the last about sqrt(num_labels / 5) long.
         label_order: mhc, neural-mhc: "frequency", "given" or "random".
@@ -50,7 +52,7 @@ class ClassifierOptions(Estimator):
     def __init__(
         self,
         encoder: Any = "tfidf",
-        head: str = "mhc",
+        head: Any = "mhc",
         *,
         encoder_options: dict[str, Any] | None = None,
         dense_scale: float | None = None,
@@ -90,7 +92,10 @@ class ClassifierOptions(Estimator):
 
     def check_values(self) -> None:
         """Raise ValueError unless each option by itself is one that it may be."""
-        check_option("head", self.head, HEADS)
+        if isinstance(self.head, type):
+            check_own_head(self.head, HEADS)
+        else:
+            check_option("head", self.head, HEADS)
         for name in ("C", "dense_scale", "positive_weight"):
             if getattr(self, name) is not None or name == "positive_weight":
                 check_number(name, getattr(self, name), above=0)
@@ -110,11 +115,6 @@ class ClassifierOptions(Estimator):
             raise ValueError(
                 f"head_options must be None or a dict. Got {type(self.head_options).__name__}; write for example "
                 '{"epochs": 30}.'
-            )
-        if self.head in LINEAR_HEADS and self.head_options:
-            raise ValueError(
-                f'head_options must be None for head "{self.head}". Got {", ".join(map(str, self.head_options))}; '
-                "leave them out, or choose a neural head."
             )
 
     def check_threads(self) -> None:

@@ -14,8 +14,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from .. import __version__
+from ..errors import RecipeError, in_short
 
 logger = logging.getLogger("xmlc_mhe")
+
+MOST_CHARACTERS = 2000  # of an error; ours are shorter, those of other libraries may not be
 
 COMMANDS = {  # name -> module, what it does; the module has a function `add_command_to`
     "fit": ("fit", "train a model"),
@@ -46,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
         return 130
     except (ValueError, OSError, MemoryError, ImportError) as error:  # the last: an extra is not installed
-        print(f"xmlc-mhe: error: {' '.join(str(error).splitlines()) or type(error).__name__}", file=sys.stderr)
+        most = MOST_CHARACTERS * (20 if isinstance(error, RecipeError) else 1)  # which lists all problems
+        print(f"xmlc-mhe: error: {in_short(error, most=most) or type(error).__name__}", file=sys.stderr)
         return 2
 
 

@@ -32,9 +32,14 @@ def load_models(args: argparse.Namespace) -> XMLCClassifier | Ensemble:
     """Return the model, or the ensemble of several."""
     from ..classifier.classifier import XMLCClassifier
     from ..classifier.ensemble import Ensemble
+    from ..features.hybrid import has_own_encoder
 
     options = {"threads": args.threads, "encoder_class": args.encoder_class}
     models = [XMLCClassifier.load(folder, **options) for folder in args.models]
+    if args.encoder_class is not None and not any(has_own_encoder(model.encoder_) for model in models):
+        raise ValueError(
+            "--encoder-class must be left out with models that have no encoder of your own. Got it; remove it."
+        )
     return models[0] if len(models) == 1 else Ensemble(models)
 
 

@@ -8,13 +8,21 @@ import time
 from typing import Any
 
 from ..classifier.options import ENCODERS, HEADS, ClassifierOptions
+from ..classifier.uses import USES, useless
 from ..codes.orders import LABEL_ORDERS
-from ..features.options import WordOptions
+from ..features.options import WEIGHTINGS, WordOptions
 from ..model_files import check_new_model, model_bytes
 from .common import add_command, add_data_options, read_options, whole_numbers
 
 logger = logging.getLogger(__name__)
 
+
+SPELLINGS = {  # of the options that are not called as in Python
+    "ngram_range": "--ngrams",
+    "sublinear_tf": "--raw-tf",
+    "encoder_options": "--encoder-option",
+    "head_options": "--head-option",
+}
 
 EXAMPLES = """examples:
   xmlc-mhe fit pydocs -m model                      the embedded data set
@@ -26,7 +34,13 @@ EXAMPLES = """examples:
 
 def add_command_to(commands: Any, name: str, title: str) -> None:
     command = add_command(commands, name, run_fit, title=title, examples=EXAMPLES)
-    default = ClassifierOptions().get_params()
+    default = ClassifierOptions().get_params() | WordOptions().get_params()
+
+    def add(option: str, *, to: Any = command, default_is: str | None = None, **more: Any) -> None:
+        """Add an option that is missing from the arguments unless it was given, even with its default."""
+        shown = default_is or default[option.removeprefix("--").replace("-", "_")]
+        to.add_argument(option, default=argparse.SUPPRESS, help=f"(default: {shown})", **more)
+
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
     command.add_argument("-m", "--model", required=True, metavar="MODEL", help="the folder to write the model to")
     command.add_argument("--overwrite", action="store_true", help="replace an earlier model")
@@ -39,52 +53,47 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
     command.add_argument(
         "--encoder-option",
         dest="encoder_options",
+        default=argparse.SUPPRESS,
         type=_head_option,
         action="append",
         metavar="NAME=VALUE",
         help="an option of a learned encoder, e.g. max_length=64 (repeatable)",
     )
-    command.add_argument("--dense-scale", type=float, metavar="S", help="of an encoder beside words (default: by dev)")
+    add("--dense-scale", type=float, metavar="S", default_is="of an encoder beside words, by dev")
     command.add_argument("--head", choices=HEADS, default=default["head"], help="(default: %(default)s)")
     command.add_argument(
         "--head-option",
         dest="head_options",
+        default=argparse.SUPPRESS,
         type=_head_option,
         action="append",
         metavar="NAME=VALUE",
         help="an option of a neural head or of its training, e.g. epochs=30 (repeatable)",
     )
-    command.add_argument("--head-sizes", type=whole_numbers, metavar="M,N", help="lengths of the heads, e.g. 257,16")
-    command.add_argument(
-        "--label-order", choices=LABEL_ORDERS, default=default["label_order"], help="(default: %(default)s)"
-    )
-    command.add_argument(
-        "--beam", type=_beam, default=default["beam"], metavar="K|all|auto", help="(default: %(default)s)"
-    )
+    add("--head-sizes", type=whole_numbers, metavar="M,N", default_is="two, by the number of labels")
+    add("--label-order", choices=LABEL_ORDERS)
+    add("--beam", type=_beam, metavar="K|all|auto")
     command.add_argument("--seed", type=int, default=default["seed"], metavar="S", help="(default: %(default)s)")
     solver = command.add_argument_group("training")
-    solver.add_argument("--C", type=float, default=default["C"], help="(default: 0.5, or by dev)")
-    solver.add_argument(
-        "--positive-weight", type=float, default=default["positive_weight"], help="(default: %(default)s)"
-    )
-    solver.add_argument("--bias-feature", type=float, default=default["bias_feature"], help="(default: %(default)s)")
-    solver.add_argument(
-        "--train-beam", type=int, default=default["train_beam"], metavar="K", help="(default: %(default)s)"
-    )
-    solver.add_argument("--cascade-scale", type=float, default=default["cascade_scale"], help="(default: %(default)s)")
-    solver.add_argument("--passes", type=int, default=default["passes"], metavar="N", help="(default: %(default)s)")
-    solver.add_argument("--eps", type=float, default=default["eps"], help="(default: %(default)s)")
-    solver.add_argument("--prune", type=float, default=default["prune"], help="(default: %(default)s)")
+    add("--C", to=solver, type=float, default_is="0.5, or by dev")
+    add("--positive-weight", to=solver, type=float)
+    add("--bias-feature", to=solver, type=float)
+    add("--train-beam", to=solver, type=int, metavar="K")
+    add("--cascade-scale", to=solver, type=float)
+    add("--passes", to=solver, type=int, metavar="N")
+    add("--eps", to=solver, type=float)
+    add("--prune", to=solver, type=float)
     words = command.add_argument_group("features of texts")
-    text = WordOptions().get_params()
-    words.add_argument("--min-df", type=int, default=text["min_df"], metavar="N", help="(default: %(default)s)")
+    add("--min-df", to=words, type=int, metavar="N")
+    add("--ngrams", to=words, dest="ngram_range", type=whole_numbers, metavar="1,2", default_is="1,1")
+    add("--hashing-bits", to=words, type=int, metavar="B")
     words.add_argument(
-        "--ngrams", type=whole_numbers, default=text["ngram_range"], metavar="1,2", help="(default: 1,1)"
+        "--raw-tf",
+        dest="sublinear_tf",
+        action="store_false",
+        default=argparse.SUPPRESS,
+        help="tf in place of 1 + log tf",
     )
-    words.add_argument(
-        "--hashing-bits", type=int, default=text["hashing_bits"], metavar="B", help="(default: %(default)s)"
-    )
-    words.add_argument("--raw-tf", action="store_true", help="tf in place of 1 + log tf")
     add_data_options(command)
 
 
@@ -94,19 +103,17 @@ def run_fit(args: argparse.Namespace) -> None:
     from ..data.reading import has_part, load_dataset, load_part
     from ..features.words import TextFeatures
 
+    _check_uses(args, args.encoder)
     check_new_model(args.model, overwrite=args.overwrite)
     (train,) = load_dataset(args.data, parts=("train",), options=read_options(args))
     encoder = args.encoder or ("given" if train.texts is None else "tfidf")
-    if encoder in ("tfidf", "bow"):
-        encoder = TextFeatures(
-            encoder,
-            sublinear_tf=not args.raw_tf,
-            min_df=args.min_df,
-            ngram_range=args.ngrams,
-            hashing_bits=args.hashing_bits,
-        )
+    _check_uses(args, encoder)
+    if encoder in WEIGHTINGS:
+        of_words = {name: value for name, value in vars(args).items() if name in WordOptions().get_params()}
+        encoder = TextFeatures(encoder, **of_words)
     for options in ("head_options", "encoder_options"):
-        setattr(args, options, dict(getattr(args, options)) if getattr(args, options) else None)
+        if hasattr(args, options):
+            setattr(args, options, dict(getattr(args, options)))
     names = ClassifierOptions().get_params().keys() & vars(args).keys() - {"encoder"}
     model = XMLCClassifier(encoder, **{name: getattr(args, name) for name in names})
     dev = None
@@ -127,6 +134,20 @@ def run_fit(args: argparse.Namespace) -> None:
         args.model,
         model_bytes(args.model) / 1e6,
     )
+
+
+def _check_uses(args: argparse.Namespace, encoder: str | None) -> None:
+    """Raise ValueError where an option was given that has no effect with the head, or with the encoder if it is known.
+
+    A default that was given counts, too.
+    """
+    chosen = {"head": args.head, "encoder": encoder}
+    for name, why, goes_with in useless([name for name in vars(args) if name in USES], args.head, encoder):
+        option = SPELLINGS.get(name, f"--{name.replace('_', '-')}")
+        raise ValueError(
+            f"{option} must be left out with --{why} {chosen[why]}, where it has no effect. Got it; remove it, or "
+            f"choose {goes_with}."
+        )
 
 
 def _beam(text: str) -> int | str:

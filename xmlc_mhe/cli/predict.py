@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..classifier.options import DEFAULT_K
+from ..errors import in_short
 from ..progress import track
 from .common import add_command, add_data_options, add_models, check_output, load_models, output, read_options
 
@@ -56,7 +57,9 @@ def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: l
 
 def _write_tsv(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:
     if (name := next((name for name in label_names if set(name) & set("\t\n\r")), None)) is not None:
-        raise ValueError(f"label names must have no tab or line end with --format tsv. Got {name!r}; use jsonl.")
+        raise ValueError(
+            f"label names must have no tab or line end with --format tsv. Got {in_short(repr(name))}; use jsonl."
+        )
     for labels, scores in _rows(batches):
         cells = (f"{label_names[label]}\t{score:.4f}" for label, score in zip(labels, scores, strict=True))
         file.write(("\t".join(cells) + "\n").encode())

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, csr_matrix, issparse
 
+from ..errors import in_short
+
 
 def check_csr(X: Any, name: str) -> csr_array:
     """Return X as a csr_array of finite float32, columns ascending and unique within each row.
@@ -26,7 +28,9 @@ def check_csr(X: Any, name: str) -> csr_array:
         try:
             copy(X).check_format(full_check=True)  # it may replace arrays of the matrix that it checks
         except ValueError as error:
-            raise ValueError(f"{name} must be a well-formed {X.format} matrix. Got: {error}; build it again.") from None
+            raise ValueError(
+                f"{name} must be a well-formed {X.format} matrix. Got: {in_short(error)}; build it again."
+            ) from None
     X = X.tocsr() if issparse(X) else csr_array(X)
     index_dtype = np.int32 if max(X.nnz, *X.shape) < 2**31 else np.int64
     with np.errstate(over="ignore"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 from .csr import check_csr, check_labels
 
 
@@ -42,7 +42,9 @@ class Dataset:
             raise DataError(str(error)) from None
         for doc, text in enumerate(self.texts or ()):
             if not isinstance(text, str):
-                raise DataError(f'texts must be strings. Got {text!r} for document {doc}; write "" for an empty one.')
+                raise DataError(
+                    f'texts must be strings. Got {in_short(repr(text))} for document {doc}; write "" for an empty one.'
+                )
         num_docs = len(self.texts) if self.X is None else self.X.shape[0]  # type: ignore[arg-type]
         if self.Y.shape[0] != num_docs:
             raise DataError(
@@ -56,7 +58,7 @@ class Dataset:
             )
         if len(set(self.label_names)) < self.num_labels:
             name = Counter(self.label_names).most_common(1)[0][0]
-            raise DataError(f'label_names must be distinct. Got "{name}" more than once; rename one.')
+            raise DataError(f'label_names must be distinct. Got "{in_short(name)}" more than once; rename one.')
 
     @property
     def num_docs(self) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 from .csr import pad_columns
 from .dataset import Dataset
 from .formats.lines import read_texts
 from .formats.options import DEFAULT_OPTIONS, ReadOptions
 from .formats.part import BATCH_SIZE, Part, id_names
+from .formats.table import check_reading_uses
 from .formats.texts import stream_texts
 from .sources import Source, locate
 from .writing import save_dataset
@@ -134,6 +135,7 @@ def iter_documents(
     if source == "-":
         if options.format not in (None, "texts"):
             raise DataError(f"standard input must be texts, one a line. Got {options.format}; save it to a file first.")
+        check_reading_uses(options, "texts", "standard input")
         return stream_texts(None, batch_size)
     place = locate(source, options)
     found = place.find(part, slice(1))
@@ -149,7 +151,7 @@ def _listed_names(place: Source) -> list[str] | None:
     for number, name in enumerate(read_texts(path), 1):
         if not name or name in names:
             raise DataError(
-                f'{path}:{number}: a line must be the name of one more label. Got "{name}"; '
+                f'{path}:{number}: a line must be the name of one more label. Got "{in_short(name)}"; '
                 "name each label once, and leave no blank line."
             )
         names[name] = None

@@ -11,7 +11,7 @@ from .benchmarks.cards import DATA_DIR_VARIABLE, Card, cards, find_folder
 from .formats.finding import Found, find_hub, find_part, find_single, has_candidates, has_hub_part, is_single_folder
 from .formats.hub import HUB_PREFIX
 from .formats.options import DEFAULT_OPTIONS, ReadOptions
-from .formats.table import FORMATS
+from .formats.table import FORMATS, check_reading_uses
 from .pydocs import pydocs_folder
 
 NAMES_FILE = "label_names.txt"  # a name a line, in the order of the ids; any folder may have it
@@ -36,7 +36,15 @@ class Source:
         return not self.path.is_dir() or is_single_folder(self.path, self.options)
 
     def find(self, part: str, needed: slice = slice(None)) -> Found:
-        """Return the format and the needed files of a part; a single file is any part that is asked for."""
+        """Return the format and the needed files of a part; a single file is any part that is asked for.
+
+        Raises: DataError: there are none, or an option has no effect with their format.
+        """
+        found = self._find(part, needed)
+        check_reading_uses(self.options, found.format.name, self.name)
+        return found
+
+    def _find(self, part: str, needed: slice) -> Found:
         if self.hub is not None:
             return find_hub(self.hub, part, self.card.hub.revision if self.card and self.card.hub else None)
         assert self.path is not None

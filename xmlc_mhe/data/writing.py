@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 from .dataset import Dataset
 from .formats.lines import write_lines
 from .formats.options import DEFAULT_OPTIONS, ReadOptions
@@ -78,7 +78,7 @@ def save_file(
     if not format_.keeps_names and dataset.label_names != id_names(dataset.num_labels):
         raise DataError(
             f"labels must be called by their ids, 0, 1, ..., in one file of {name}. Got other names, as "
-            f'"{dataset.label_names[0]}"; write to a folder, where {NAMES_FILE} keeps them.'
+            f'"{in_short(dataset.label_names[0])}"; write to a folder, where {NAMES_FILE} keeps them.'
         )
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         written = Path(scratch, target.name)
@@ -110,7 +110,7 @@ def _check_names_are_words(label_names: list[str]) -> None:
         encoded = name.encode(errors="replace")
         if encoded.split() != [encoded]:
             raise DataError(
-                f'a label name must not be empty, and beside texts not have a space. Got "{name}"; rename it.'
+                f'a label name must not be empty, and beside texts not have a space. Got "{in_short(name)}"; rename it.'
             )
 
 

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 from ..predictions import Predictions
 
 
@@ -66,7 +66,8 @@ class Outcome:
                 json.loads(arrays["snippets"].tobytes()),
             )
         except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
-            raise DataError(f"{path} must be what run wrote. Got {type(error).__name__}: {error}; run again.") from None
+            got = f"{type(error).__name__}: {in_short(error)}"
+            raise DataError(f"{path} must be what run wrote. Got {got}; run again.") from None
 
 
 def _as_bytes(strings: list[str]) -> np.ndarray:

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..classifier.classifier import XMLCClassifier
+from ..classifier.uses import problems_of_uses, useless
 from ..data.benchmarks.cards import cards, tomllib
 from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..data.formats.table import FORMATS
-from ..errors import RecipeError
+from ..errors import RecipeError, in_short
 from ..features.options import WEIGHTINGS
 from ..features.words import TextFeatures
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 
 FEATURE_OPTIONS = {name: value for name, value in TextFeatures().get_params().items() if name != "weighting"}
 READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator")
-WITH_OTHERS = ("head_options", "encoder_options", "dense_scale")  # have a meaning with their head or encoder alone
 MODEL_OPTIONS = {name: value for name, value in XMLCClassifier().get_params().items() if name != "threads"}
 
 
@@ -78,7 +78,9 @@ def read_recipe(path: str | Path) -> Recipe:
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path} must be a recipe in TOML. Got: {error}; mend it or check the path.") from None
+        raise RecipeError(
+            f"{path} must be a recipe in TOML. Got: {in_short(error)}; mend it or check the path."
+        ) from None
     return make_recipe(values, source=str(path))
 
 
@@ -93,20 +95,27 @@ def make_recipe(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     known = [option.name for option in fields(Recipe)]
     problems = list(_unknown_names(values, known, "a recipe"))
     if not (isinstance(values.get("data"), str) and values["data"]):
-        problems.append(f'data must be the name of a data set, such as "cooking". Got {values.get("data")!r}.')
+        problems.append(f'data must be the name of a data set, such as "cooking". Got {_shown(values.get("data"))}.')
     tables: dict[str, dict[str, Any]] = {}
     for name in known[1:]:
         table = values.get(name, {})
         if not isinstance(table, Mapping):
-            problems.append(f"{name} must be a table of options. Got {table!r}; write [{name}] above them.")
+            problems.append(f"{name} must be a table of options. Got {_shown(table)}; write [{name}] above them.")
             table = {}
         tables[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
     problems += _problems_of_reading(tables["reading"])
     problems += _problems_of_options(tables["features"], FEATURE_OPTIONS, "[features]", TextFeatures)
     problems += _problems_of_options(tables["model"], MODEL_OPTIONS, "[model]", XMLCClassifier)
     problems += _problems_of_evaluation(tables["evaluation"])
-    if (encoder := tables["model"].get("encoder", WEIGHTINGS[0])) not in WEIGHTINGS and tables["features"]:
-        problems.append(f'[features] must be left out with encoder = "{encoder}". Got {", ".join(tables["features"])}.')
+    chosen = {name: tables["model"].get(name, MODEL_OPTIONS[name]) for name in ("head", "encoder")}
+    features = tables["features"]
+    if chosen["encoder"] in WEIGHTINGS:  # a recipe that `filled` completed has every default
+        features = {name: value for name, value in features.items() if value != FEATURE_OPTIONS.get(name)}
+    for name, why, goes_with in useless(features, **chosen):
+        problems.append(
+            f"[features] {name} must be left out with {why} = {_shown(chosen[why])}. Got {_shown(features[name])}; "
+            f"remove it, or choose {goes_with}."
+        )
     if problems:
         number = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise RecipeError("\n- ".join([f"{source} must be a recipe. Got {number}; mend:", *problems]))
@@ -123,7 +132,7 @@ def _unknown_names(table: Mapping[str, Any], known: Iterable[str], place: str) -
         if name not in names:
             close = get_close_matches(name, names, n=1, cutoff=0.5)
             mend = f'did you mean "{close[0]}"?' if close else f"choose from {', '.join(names)}."
-            yield f'{place} has no option "{name}"; {mend}'
+            yield f'{place} has no option "{in_short(name)}"; {mend}'
 
 
 def _problems_of_reading(table: Mapping[str, Any]) -> Iterable[str]:
@@ -131,22 +140,31 @@ def _problems_of_reading(table: Mapping[str, Any]) -> Iterable[str]:
     for name, value in table.items():
         if name == "text_columns":
             if not (isinstance(value, tuple) and value and all(isinstance(column, str) for column in value)):
-                yield f'[reading] text_columns must be a list of names, such as ["title", "text"]. Got {value!r}.'
+                yield f'[reading] text_columns must be a list of names, such as ["title", "text"]. Got {_shown(value)}.'
         elif name == "format" and value is not None and value not in FORMATS:
-            yield f"[reading] format must be one of {', '.join(FORMATS)}. Got {value!r}."
+            yield f"[reading] format must be one of {', '.join(FORMATS)}. Got {_shown(value)}."
         elif name in READING_OPTIONS and not (value is None or (isinstance(value, str) and value)):
-            yield f"[reading] {name} must be a string that is not empty. Got {value!r}."
+            yield f"[reading] {name} must be a string that is not empty. Got {_shown(value)}."
 
 
 def _problems_of_options(
     table: Mapping[str, Any], known: Mapping[str, Any], place: str, builder: type[TextFeatures] | type[XMLCClassifier]
 ) -> Iterable[str]:
-    """Yield what is wrong with each option by itself, in the words of the class that takes it; else with all."""
+    """Yield which options have no effect, and what is wrong with each other one by itself; else with all of these.
+
+    All is in the words of the class that takes the options.
+    """
     yield from _unknown_names(table, known, place)
-    right = {name: value for name, value in table.items() if name in known}
-    one_by_one = ({name: value} for name, value in right.items() if name not in WITH_OTHERS)
-    alone = [problem for option in one_by_one for problem in _refusal(builder, option)]
-    for problem in alone or _refusal(builder, right):
+    given = {name: value for name, value in table.items() if name in known}
+    without_use = problems_of_uses(builder, given) if builder is XMLCClassifier else {}
+    given = {name: value for name, value in given.items() if name not in without_use}
+    alone = [
+        problem
+        for name, value in given.items()
+        if builder is TextFeatures or not problems_of_uses(builder, {name: value})  # not one that needs another head
+        for problem in _refusal(builder, {name: value})
+    ]
+    for problem in [*without_use.values(), *(alone or _refusal(builder, given))]:
         yield f"{place} {problem}"
 
 
@@ -154,13 +172,14 @@ def _refusal(builder: type[TextFeatures] | type[XMLCClassifier], options: Mappin
     for name, value in options.items():
         is_switch = isinstance({**FEATURE_OPTIONS, **MODEL_OPTIONS}[name], bool)
         if isinstance(value, bool) != is_switch:  # Python takes true for the number 1
-            return [f"{name} must {'' if is_switch else 'not '}be true or false. Got {value!r}."]
+            return [f"{name} must {'' if is_switch else 'not '}be true or false. Got {_shown(value)}."]
     try:
         builder(**options).check_values()
     except ValueError as error:
-        return [str(error)]
+        return [in_short(error, most=500)]
     except TypeError as error:
-        return [f"{', '.join(options)} must have values of the right kind. Got {dict(options)}: {error}."]
+        shown = f"{_shown(dict(options))}: {in_short(error)}"
+        return [f"{', '.join(options)} must have values of the right kind. Got {shown}."]
     return []
 
 
@@ -170,20 +189,25 @@ def _problems_of_evaluation(table: Mapping[str, Any]) -> Iterable[str]:
     yield from _unknown_names(table, defaults, place)
     values = defaults | dict(table)
     if not (isinstance(values["part"], str) and values["part"]):
-        yield f'{place} part must be the name of a part, such as "test". Got {values["part"]!r}.'
+        yield f'{place} part must be the name of a part, such as "test". Got {_shown(values["part"])}.'
     ks = values["k"]
     if not (isinstance(ks, tuple) and ks and all(_is_number(k, Integral) and k >= 1 for k in ks)):
-        yield f"{place} k must be a list of whole numbers from 1, such as [1, 3, 5]. Got {ks!r}."
+        yield f"{place} k must be a list of whole numbers from 1, such as [1, 3, 5]. Got {_shown(ks)}."
     if not isinstance(values["drop_empty"], bool):
-        yield f"{place} drop_empty must be true or false. Got {values['drop_empty']!r}."
+        yield f"{place} drop_empty must be true or false. Got {_shown(values['drop_empty'])}."
     a, b = values["propensity_a"], values["propensity_b"]
     if not all(_is_number(value, (int, float)) for value in (a, b)):
-        yield f"{place} propensity_a and propensity_b must be numbers. Got {a!r} and {b!r}."
+        yield f"{place} propensity_a and propensity_b must be numbers. Got {_shown(a)} and {_shown(b)}."
         return
     try:
         propensity_of_counts(np.zeros(0), 0, a=a, b=b)
     except ValueError as error:
         yield f"{place} propensity_{error}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value of the file for a message."""
+    return in_short(repr(value))
 
 
 def _is_number(value: Any, kinds: Any) -> bool:

@@ -21,7 +21,7 @@ from ..data.dataset import Dataset, subset
 from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..data.reading import load_dataset
 from ..data.sources import Source, locate
-from ..errors import DataError
+from ..errors import DataError, in_short
 from ..features.words import TextFeatures
 from ..linear.options import SolverOptions
 from ..metrics import evaluate
@@ -190,7 +190,9 @@ def _open_study(optuna: Any, path: Path, data: list[str], metric: str) -> Iterat
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
     except (SQLAlchemyError, RuntimeError) as error:
-        raise DataError(f"{path} must be the file of a search, or new. Got: {error}; choose another.") from None
+        raise DataError(
+            f"{path} must be the file of a search, or new. Got: {in_short(error)}; choose another."
+        ) from None
     try:
         study = optuna.create_study(storage=storage, study_name=STUDY, direction="maximize", load_if_exists=True)
         asked, found = {"data": data, "metric": metric}, study.user_attrs

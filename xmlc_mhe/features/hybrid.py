@@ -7,7 +7,7 @@ import numpy as np
 
 from ..estimator import Estimator, check_is_fitted
 from ..state import Fields, number, part, with_prefix
-from .learned import EncoderFeatures
+from .learned import TRANSFORMER, EncoderFeatures, class_name
 from .matrix import HybridMatrix
 from .words import TextFeatures
 
@@ -31,10 +31,11 @@ class HybridFeatures(Estimator):
         self.fit_transform(texts, Y)
         return self
 
-    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> HybridMatrix:
-        """Fit and return the features of the same texts."""
+    def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> HybridMatrix:
+        """Fit and return the features of the same texts; the words are counted by so many threads."""
         self.scale_ = 1.0 if self.scale is None else self.scale
-        return HybridMatrix(self.words.fit_transform(texts), self._scaled(self.learned.fit_transform(texts)))
+        words = self.words.fit_transform(texts, threads=threads)
+        return HybridMatrix(words, self._scaled(self.learned.fit_transform(texts)))
 
     def transform(self, texts: Sequence[str]) -> HybridMatrix:
         """Return the features of texts, both blocks."""
@@ -67,3 +68,9 @@ class HybridFeatures(Estimator):
         features = cls(TextFeatures.from_state(part(state, "words.")), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
+
+
+def has_own_encoder(features: Any) -> bool:
+    """Return whether fitted features come from an encoder of the user's own, whose class loading a model needs."""
+    learned = features.learned if isinstance(features, HybridFeatures) else features
+    return isinstance(learned, EncoderFeatures) and class_name(learned.module_) != TRANSFORMER

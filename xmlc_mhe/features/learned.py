@@ -93,7 +93,7 @@ class EncoderFeatures(Estimator):
         """Return what `from_state` needs: JSON values and arrays."""
         check_is_fitted(self, "module_")
         options = dict(self.module_.options())
-        state: dict[str, Any] = {"class": _class_name(self.module_), "tokenizer": options.pop("tokenizer", None)}
+        state: dict[str, Any] = {"class": class_name(self.module_), "tokenizer": options.pop("tokenizer", None)}
         state["options"] = options
         weights = self.module_.state_dict()
         return state | {f"{WEIGHT}{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
@@ -152,7 +152,9 @@ def build_encoder(encoder: Any, options: dict[str, Any] | None = None) -> Any:
         name = minilm_folder() if encoder == "minilm" else encoder
         return _transformer_class(encoder).from_pretrained(name, **options)
     except TypeError as error:
-        raise ValueError(f'options must be those of encoder "{encoder}". Got: {error}; choose others.') from None
+        raise ValueError(
+            f'options must be those of encoder "{encoder}". Got: {in_short(error)}; choose others.'
+        ) from None
 
 
 def check_encoder(encoder: Any) -> None:
@@ -195,11 +197,12 @@ def import_class(name: str) -> Any:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
-            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {error}; check it.'
+            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {in_short(error)}; '
+            "check it."
         ) from None
 
 
-def _class_name(module: Any) -> str:
+def class_name(module: Any) -> str:
     if "xmlc_mhe.features.transformer" in sys.modules and isinstance(module, _transformer_class()):
         return TRANSFORMER
     return f"{type(module).__module__}:{type(module).__qualname__}"
@@ -255,14 +258,11 @@ def _encoder_without_memory(state: dict[str, Any], encoder_class: Any) -> Any:
         return encoder_class(**_options_of(state))
 
     with data_error_of("encoder.options must be those of the encoder", "fit the model again"):
-        if state["class"] == TRANSFORMER:
+        is_ours = state["class"] == TRANSFORMER
+        if is_ours:
             encoder_class.check_numbers(state["options"])
-            encoder = without_memory(build)
+        encoder = without_memory(build, or_with=not is_ours)
+        if is_ours:
             encoder.check_unsaved()
-        else:
-            try:
-                encoder = without_memory(build)
-            except Exception:  # a class of the user's own need not know that device
-                encoder = build()
         check_whole("dim", encoder.dim)
         return encoder

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
+from numba import njit
 from scipy.sparse import csr_array, hstack
-from sklearn.utils.extmath import row_norms
-from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 
 UNIT_TOLERANCE = 1e-5  # of a row's length, below which it counts as one
 
@@ -49,11 +48,32 @@ class HybridMatrix:
         return HybridMatrix(csr_array(hstack([self.sparse, more], format="csr")), self.dense)
 
 
-def unit_rows(X: csr_array, *, copy: bool = True) -> csr_array:
-    """Return X, its rows scaled to unit Euclidean length; empty rows stay empty."""
-    norms = row_norms(X)
-    if np.all((np.abs(norms - 1) < UNIT_TOLERANCE) | (norms == 0)):  # as after TF-IDF, or no rows: saves the copy
+def unit_rows(X: csr_array) -> csr_array:
+    """Return X, which stays as it is, with rows of unit Euclidean length; empty rows stay empty."""
+    lengths = row_lengths(X.indptr, X.data)
+    if np.all((np.abs(lengths - 1) < UNIT_TOLERANCE) | (lengths == 0)):  # or no rows: saves the copy
         return X
-    X = X.copy() if copy else X
-    inplace_csr_row_normalize_l2(X)  # `normalize` without its checks, which take as long as tagging a document
+    X = X.copy()
+    divide_rows(X.indptr, X.data, lengths)
     return X
+
+
+@njit(nogil=True, cache=True)
+def row_lengths(indptr: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Return the Euclidean length of each row, float64 (num_rows,)."""
+    lengths = np.empty(len(indptr) - 1)
+    for row in range(len(lengths)):
+        squares = 0.0
+        for entry in range(indptr[row], indptr[row + 1]):
+            squares += np.float64(data[entry]) * np.float64(data[entry])
+        lengths[row] = np.sqrt(squares)
+    return lengths
+
+
+@njit(nogil=True, cache=True)
+def divide_rows(indptr: np.ndarray, data: np.ndarray, lengths: np.ndarray) -> None:
+    """Divide each row by its length, in place; rows of length 0 stay."""
+    for row in range(len(lengths)):
+        if lengths[row] > 0:
+            for entry in range(indptr[row], indptr[row + 1]):
+                data[entry] /= lengths[row]

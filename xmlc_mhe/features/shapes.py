@@ -9,9 +9,18 @@ from torch import nn
 from ..state import FLOATS, Fields, array
 
 
-def without_memory(build: Callable[[], Any]) -> Any:
-    """Return the module that `build` makes, its tensors on torch's device "meta": they have shapes and no memory."""
-    with torch.device("meta"):
+def without_memory(build: Callable[[], Any], *, or_with: bool = False) -> Any:
+    """Return what `build` makes, its tensors on torch's device "meta": they have shapes and no memory.
+
+    Args:
+        or_with: build with memory where that fails, as a class of the user's own need not know that device.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except Exception:
+        if not or_with:
+            raise
         return build()
 
 

@@ -96,10 +96,10 @@ class TransformerEncoder(nn.Module):
                 tokenizer = AutoTokenizer.from_pretrained(name)
                 weights = AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
         except (OSError, ValueError, KeyError, ImportError) as error:
-            first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(
-                f'encoder must be the name or the folder of a transformer with safetensors. Got "{name}": {first_line} '
-                "Check the name, or give a folder with config.json, tokenizer.json and model.safetensors."
+                f'encoder must be the name or the folder of a transformer with safetensors. Got "{name}": '
+                f"{in_short(error)} Check the name, or give a folder with config.json, tokenizer.json and "
+                "model.safetensors."
             ) from None
         if not getattr(tokenizer, "is_fast", False) or tokenizer.pad_token_id is None:
             raise ValueError(

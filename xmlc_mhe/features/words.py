@@ -5,74 +5,80 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-from ..data.csr import check_csr
+from ..errors import data_error_of, in_short
 from ..estimator import check_is_fitted
 from ..state import Fields, array, words
-from .matrix import unit_rows
+from .counting import HashingCounter, VocabularyCounter
+from .matrix import divide_rows, row_lengths
 from .options import WordOptions, word_option_fields
 
 
 class TextFeatures(WordOptions):
     """Bag of words, weighted and scaled to unit length; `WordOptions` has the options."""
 
-    def fit(self, texts: Sequence[str], Y: Any = None) -> "TextFeatures":
+    def fit(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> "TextFeatures":
         """Learn vocabulary and document frequencies; raises ValueError where no word is left."""
-        self.fit_transform(texts, Y)
+        self.fit_transform(texts, Y, threads=threads)
         return self
 
-    def fit_transform(self, texts: Sequence[str], Y: Any = None) -> csr_array:
-        """Fit and return the features of the same texts, float32 (num_docs, num_features)."""
+    def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> csr_array:
+        """Fit and return the features of the same texts, float32 (num_docs, num_features).
+
+        The result does not depend on the number of threads.
+        """
         self.check_values()
         check_texts(texts)
-        self.counter_ = self._counter()
         try:
-            counts = self.counter_.fit_transform(texts) if len(texts) else self._no_counts()
+            if self.hashing_bits:
+                self.counter_: HashingCounter | VocabularyCounter = self._hashing_counter()
+                counts = self.counter_.transform(texts, threads=threads)
+            else:
+                self.counter_, counts = VocabularyCounter.fit_transform(
+                    texts, self._lengths(), min_df=self.min_df, threads=threads
+                )
             if counts.nnz == 0:
                 raise ValueError("no words at all")
         except ValueError as error:
             raise ValueError(
                 f"texts must have a word that occurs in min_df={self.min_df} documents or more. Got {len(texts)} texts "
-                f"without one ({error}); lower min_df or check the texts."
+                f"without one ({in_short(error)}); lower min_df or check the texts."
             ) from None
         if self.weighting == "tfidf":
             document_frequency = np.bincount(counts.indices, minlength=counts.shape[1])
             self.idf_ = (np.log((len(texts) + 1) / (document_frequency + 1)) + 1).astype(np.float32)
         return self._weigh(counts)
 
-    def transform(self, texts: Sequence[str]) -> csr_array:
+    def transform(self, texts: Sequence[str], *, threads: int = 1) -> csr_array:
         """Return the features of texts, float32 (num_docs, num_features); words not learnt are ignored."""
         check_is_fitted(self, "counter_")
         check_texts(texts)
-        return self._weigh(self.counter_.transform(texts) if len(texts) else self._no_counts())
+        return self._weigh(self.counter_.transform(texts, threads=threads))
 
-    def _counter(self, vocabulary: Sequence[str] | None = None) -> CountVectorizer | HashingVectorizer:
-        shared = {"ngram_range": tuple(self.ngram_range), "binary": self.weighting == "bow", "dtype": np.float32}
-        if self.hashing_bits:
-            return HashingVectorizer(n_features=1 << self.hashing_bits, alternate_sign=False, norm=None, **shared)
-        return CountVectorizer(min_df=1 if vocabulary is not None else self.min_df, vocabulary=vocabulary, **shared)
+    def _lengths(self) -> tuple[int, int]:
+        return int(self.ngram_range[0]), int(self.ngram_range[1])
 
-    def _no_counts(self) -> csr_array:
-        """Return the counts of no texts, which HashingVectorizer refuses."""
-        num_features = 1 << self.hashing_bits if self.hashing_bits else len(getattr(self.counter_, "vocabulary_", ()))
-        return csr_array((0, num_features), dtype=np.float32)
+    def _hashing_counter(self) -> HashingCounter:
+        return HashingCounter(1 << int(self.hashing_bits), self._lengths())
 
-    def _weigh(self, counts: Any) -> csr_array:
-        """Return counts that are ours to change, weighted and scaled."""
-        X = check_csr(counts, "X")
-        if self.weighting == "tfidf":
+    def _weigh(self, X: csr_array) -> csr_array:
+        """Return counts, which it changes, weighted and scaled."""
+        if self.weighting == "bow":
+            X.data.fill(1)
+        else:
             if self.sublinear_tf:
-                X.data[:] = np.log(X.data) + 1
+                np.log(X.data, out=X.data)
+                X.data += 1
             X.data *= self.idf_[X.indices]
-        return unit_rows(X, copy=False)
+        divide_rows(X.indptr, X.data, row_lengths(X.indptr, X.data))
+        return X
 
     def state(self) -> dict[str, Any]:
         """Return what `from_state` needs: JSON values, lists of words and arrays."""
         check_is_fitted(self, "counter_")
         state: dict[str, Any] = dict(self.get_params())
-        if not self.hashing_bits:
-            state["vocabulary"] = self.counter_.get_feature_names_out().tolist()
+        if isinstance(self.counter_, VocabularyCounter):
+            state["vocabulary"] = self.counter_.vocabulary
         if self.weighting == "tfidf":
             state["idf"] = self.idf_
         return state
@@ -95,7 +101,11 @@ class TextFeatures(WordOptions):
         """Return the fitted transformer whose `state` this is."""
         params = {name: value for name, value in state.items() if name not in ("vocabulary", "idf")}
         features = cls(**params | {"ngram_range": tuple(params["ngram_range"])})
-        features.counter_ = features._counter(state.get("vocabulary"))
+        if features.hashing_bits:
+            features.counter_ = features._hashing_counter()
+        else:
+            with data_error_of("encoder.vocabulary must be terms of texts", "fit the model again"):
+                features.counter_ = VocabularyCounter(state["vocabulary"], features._lengths())
         if features.weighting == "tfidf":
             features.idf_ = state["idf"]
         return features

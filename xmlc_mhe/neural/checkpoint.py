@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import DataError
+from ..errors import DataError, in_short
 
 FILE = "checkpoint.safetensors"
 
@@ -36,7 +36,9 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["values"])  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} must be a whole checkpoint. Got: {error}; remove it to begin anew.") from None
+        raise DataError(
+            f"{path} must be a whole checkpoint. Got: {in_short(error)}; remove it to begin anew."
+        ) from None
 
 
 def optimiser_state(optimisers: list[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The neural heads by name. A new one is one more line here, and a file beside this one.
+"""The neural heads by name, and heads of your own. A new one of ours is one more line here, and a file beside this one.
 
 A head is an nn.Module with `name`, `takes_many_labels`, `is_fixed` (True: it learns nothing; the body must, and ends
 without a ReLU, as fixed prototypes point everywhere), where its groups are ranges of labels `orders_labels` (True:
@@ -9,9 +9,36 @@ labels are numbered in `label_order` for it), and
     top_k(features, k)       labels int64 (B, k) and scores (B, k), best first: exact, ties to the lower label
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from ..lazy import LazyClasses
 
-HEADS = LazyClasses(
+MEMBERS = ("name", "takes_many_labels", "is_fixed", "loss", "top_k")  # that the class of a head of your own must have
+
+
+class NeuralHeads(LazyClasses):
+    """Name -> class of a head; a class of your own stands for itself, and is not among the names."""
+
+    def __getitem__(self, name: Any) -> Any:
+        return name if isinstance(name, type) else super().__getitem__(name)
+
+
+def check_own_head(head: Any, names: Iterable[str]) -> None:
+    """Raise ValueError unless a class has the members of a neural head, and a name that is none of names."""
+    for member in MEMBERS:
+        if not hasattr(head, member):
+            raise ValueError(
+                f"head must be a name, or a torch.nn.Module class with {', '.join(MEMBERS)}. Got {head.__name__}, "
+                f"without {member}; see docs/tutorials/own-head.md."
+            )
+    if head.name in names:
+        raise ValueError(
+            f'name must not be that of a head of the package. Got "{head.name}" for {head.__name__}; choose another.'
+        )
+
+
+HEADS = NeuralHeads(
     __package__,
     {
         "softmax": ("one_hot", "OneHot"),

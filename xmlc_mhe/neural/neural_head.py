@@ -77,7 +77,7 @@ class NeuralHead:
     @classmethod
     def from_options(
         cls,
-        name: str,
+        head: Any,
         head_options: dict[str, Any] | None,
         *,
         head_sizes: Sequence[int] | None = None,
@@ -85,11 +85,12 @@ class NeuralHead:
         seed: int = 0,
         threads: int = 1,
     ) -> "NeuralHead":
-        """Return the head of this name with options of the training and of the module in one dict.
+        """Return the head of this name or class with options of the training and of the module in one dict.
 
         Raises: ValueError: an option that the head has not; ImportError: no torch.
         """
-        module_class = HEADS[name]
+        module_class = HEADS[head]
+        name = module_class.name
         parameters = inspect.signature(module_class.__init__).parameters
         of_module = [option for option in parameters if option not in ("self", "num_labels", "dim", "head_sizes")]
         of_training = ["dim", "hidden", *(option.name for option in fields(TrainingOptions))]
@@ -184,20 +185,31 @@ class NeuralHead:
         return state
 
     @classmethod
-    def state_fields(cls, state: dict[str, Any], *, num_labels: int, num_features: int, num_dense: int) -> Fields:
-        """Yield what the entries of `state` must be: the tensors are those of modules that are built without memory."""
+    def state_fields(
+        cls,
+        state: dict[str, Any],
+        *,
+        num_labels: int,
+        num_features: int,
+        num_dense: int,
+        head_class: Any = None,
+    ) -> Fields:
+        """Yield what the entries of `state` must be: the tensors are those of modules that are built without memory.
+
+        Args:
+            head_class: as for `from_state`.
+        """
         is_on_encoder = num_features == 0
-        yield "name", choice(HEADS)
+        yield "name", choice(HEADS if head_class is None else (head_class.name,))
         yield "options", mapping()
         yield "dim", choice((None,)) if is_on_encoder else optional(whole(1, MOST_LENGTH))
         yield "hidden", choice((None,) if is_on_encoder else (None, True, False))
         yield "kind", choice(("encoder",) if is_on_encoder else ("bag", "linear", "none"))
         yield "num_features", choice((num_features or num_dense,))
         yield "num_labels", choice((num_labels,))
+        encoder = SizeOnly(num_dense) if is_on_encoder else None
         with data_error_of("head.options must be those of the head", "fit the model again"):
-            head = cls._with_options(state)
-            encoder = SizeOnly(num_dense) if is_on_encoder else None
-            without_memory(lambda: head._build_as(state, encoder))
+            head = without_memory(lambda: cls._built_as(state, encoder, head_class), or_with=head_class is not None)
         if head._orders_labels:
             yield "order", order_field(num_labels)
         yield from with_prefix("module.", tensor_fields(head.model.head))
@@ -205,10 +217,16 @@ class NeuralHead:
             yield from with_prefix("body.", tensor_fields(head.model.body))
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], *, encoder: nn.Module | None = None) -> "NeuralHead":
-        """Return the trained head whose `state` this is, on the encoder that it was trained with if there was one."""
-        head = cls._with_options(state)
-        head._build_as(state, encoder)
+    def from_state(
+        cls, state: dict[str, Any], *, encoder: nn.Module | None = None, head_class: Any = None
+    ) -> "NeuralHead":
+        """Return the trained head whose `state` this is.
+
+        Args:
+            encoder: the one that the head was trained with, if there was one.
+            head_class: the class of a head of your own; None: the one that the state names.
+        """
+        head = cls._built_as(state, encoder, head_class)
         head.order = state["order"] if head._orders_labels else np.arange(state["num_labels"], dtype=np.int32)
         parts = {"module": head.model.head} | ({} if encoder is not None else {"body": head.model.body})
         for part, module in parts.items():
@@ -218,15 +236,15 @@ class NeuralHead:
         return head
 
     @classmethod
-    def _with_options(cls, state: dict[str, Any]) -> "NeuralHead":
+    def _built_as(cls, state: dict[str, Any], encoder: nn.Module | None, head_class: Any) -> "NeuralHead":
+        """Return a head with the options of a state, its tensors new."""
         options = {name: tuple(value) if isinstance(value, list) else value for name, value in state["options"].items()}
-        return cls(HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
-
-    def _build_as(self, state: dict[str, Any], encoder: nn.Module | None) -> None:
+        head = cls(head_class or HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
         if encoder is not None:
-            self._build_on(encoder, state["num_labels"])
+            head._build_on(encoder, state["num_labels"])
         else:
-            self._build(state["kind"], state["num_features"], state["num_labels"])
+            head._build(state["kind"], state["num_features"], state["num_labels"])
+        return head
 
     @property
     def module(self) -> Any:

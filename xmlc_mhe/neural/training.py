@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ..errors import in_short
 from ..features.picking import lengths_of, pick
 from ..progress import track
 from .batches import batches_of_epoch, labels_of
@@ -75,8 +76,9 @@ def train(
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
             raise
+        first = in_short(str(error).splitlines()[0])
         raise MemoryError(
-            f"a step must fit into memory. Got: {str(error).splitlines()[0]}; raise accumulate={options.accumulate}, "
+            f"a step must fit into memory. Got: {first}; raise accumulate={options.accumulate}, "
             f"or lower batch_size={options.batch_size}, or the encoder's max_length."
         ) from None
 

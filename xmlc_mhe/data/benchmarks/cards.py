@@ -13,7 +13,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib  # type: ignore[no-redef]
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 
 DATA_DIR_VARIABLE = "XMLC_DATA"
 
@@ -114,7 +114,9 @@ def read_card(text: str, place: str) -> Card:
         sizes = Sizes(**values.pop("sizes"))
         return Card(**values, **lists, sizes=sizes, files=editions, hub=hub, downloads=downloads)
     except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
-        raise DataError(f"{place} must be a benchmark card. Got: {error}; compare it with the other cards.") from None
+        raise DataError(
+            f"{place} must be a benchmark card. Got: {in_short(error)}; compare it with the other cards."
+        ) from None
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

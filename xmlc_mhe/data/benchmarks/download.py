@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from ...errors import DataError
+from ...errors import DataError, in_short, listed
 from ...progress import track
 from ..formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..reading import load_dataset
@@ -41,7 +41,9 @@ def download(url: str, path: Path, *, sha256: str | None = None) -> str:
     try:
         _fetch(url, part)
     except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
-        raise DataError(f"{url} must be a file that can be fetched. Got: {error}; run it again to go on.") from None
+        raise DataError(
+            f"{url} must be a file that can be fetched. Got: {in_short(error)}; run it again to go on."
+        ) from None
     found = sha256_of(part)
     if sha256 is not None and found != sha256.lower():
         part.unlink()
@@ -118,7 +120,7 @@ def fetch_benchmark(
         _fetch_archive(archive, data_dir, sha256=sha256 or archive.sha256)
     folder = find_folder(card, str(data_dir))
     if folder is None:
-        got = ", ".join(sorted(path.name for path in data_dir.iterdir()))
+        got = listed(sorted(path.name for path in data_dir.iterdir()))
         raise DataError(
             f"the archive of {card.name} must unpack to a folder {card.name} or {', '.join(card.folders)}. Got {got}; "
             "rename the folder."
@@ -137,7 +139,9 @@ def _fetch_archive(archive: Download, data_dir: Path, *, sha256: str | None) -> 
         else:
             shutil.unpack_archive(path, data_dir, filter="data")
     except (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile) as error:  # ReadError is an OSError
-        raise DataError(f"{path} must be a whole archive. Got: {error}; remove it and fetch it again.") from None
+        raise DataError(
+            f"{path} must be a whole archive. Got: {in_short(error)}; remove it and fetch it again."
+        ) from None
     path.unlink()
 
 

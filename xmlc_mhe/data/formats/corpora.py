@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 from .lines import decode, quote, read_lines, read_texts, write_lines
 from .options import ReadOptions
 from .part import Part, Row, join_labels, rows_of_part, split_labels
@@ -101,7 +101,7 @@ def annif_folder_rows(folder: Path, options: ReadOptions, *, labelled: bool) -> 
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise DataError(f"{path} must be a file that can be read. Got: {error}; mend it.") from None
+            raise DataError(f"{path} must be a file that can be read. Got: {in_short(error)}; mend it.") from None
         text = decode(content, path, 1)
         yield Row(str(path), text, _subjects(path) if labelled else [])
 

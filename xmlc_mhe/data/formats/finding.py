@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import DataError
+from ...errors import DataError, listed
 from . import corpora, hub, sparse_text
 from .hub import HUB_PREFIX
 from .lines import COMPRESSIONS, first_lines
@@ -59,8 +59,7 @@ def find_part(folder: Path, part: str, options: ReadOptions, needed: slice = sli
     formats = FORMATS.values() if options.format is None else [FORMATS[options.format]]
     ways = (" and ".join(file_names(f, part)[needed]) for f in formats)
     wanted = "; or ".join(dict.fromkeys(ways))
-    present = sorted(path.name for path in folder.iterdir()) or ["an empty folder"]
-    got = ", ".join(present[:8]) + (f" and {len(present) - 8} more" if len(present) > 8 else "")
+    got = listed(sorted(path.name for path in folder.iterdir())) or "an empty folder"
     raise DataError(
         f"{folder} must hold {part} as {wanted} (text files also as .gz or .xz). Got {got}; add or rename the files."
     )
@@ -132,7 +131,7 @@ def find_hub(name: str, part: str, revision: str | None = None) -> Found:
     """Return a part of a data set on the hub."""
     split = hub.find_hub_split(name, part, revision)
     if split is None:
-        got = ", ".join(hub.hub_split_names(name, revision))
+        got = listed(hub.hub_split_names(name, revision))
         raise DataError(f'"{HUB_PREFIX}{name}" must have a split for {part}. Got {got}; choose another part.')
     return Found(FORMATS["hub"], [split])
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import DataError
+from ...errors import DataError, data_error_of, in_short
 from .options import ReadOptions
 from .part import Part, Row, need, rows_of_part
 from .tables import labels_of, missing_column, text_of
@@ -44,7 +44,7 @@ def _load_hub(name: str, revision: str | None) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
             f'"{HUB_PREFIX}{name}" must be a data set on the hub, or a folder that `datasets` loads. Got '
-            f"{type(error).__name__}: {error}; check the name and the network."
+            f"{type(error).__name__}: {in_short(error)}; check the name and the network."
         ) from None
 
 
@@ -66,7 +66,7 @@ def hub_rows(source: Path | HubSplit, options: ReadOptions, *, labelled: bool) -
         raise missing_column(str(source), names, options.label_column, "--label-column")
     wanted = [*options.text_columns, *([options.label_column] if labelled else [])]
     class_names = _class_names(data.features[options.label_column]) if labelled else None
-    try:
+    with data_error_of(f"{source} must be a whole split", "write or fetch it again"):
         for number, row in enumerate(data.select_columns(list(dict.fromkeys(wanted))), 1):
             place = f"{source}: row {number}"
             value = row[options.label_column] if labelled else None
@@ -75,22 +75,14 @@ def hub_rows(source: Path | HubSplit, options: ReadOptions, *, labelled: bool) -
             yield Row(
                 place, text_of([row[name] for name in options.text_columns], place), labels_of(value, options, place)
             )
-    except DataError:
-        raise
-    except (OSError, ValueError, IndexError, TypeError) as error:
-        raise DataError(f"{source} must be a whole split. Got: {error}; write or fetch it again.") from None
 
 
 def _load_saved(folder: Path) -> Any:
     datasets = need("datasets", "hub")
-    try:
+    with data_error_of(f"{folder} must be what save_to_disk wrote", "write it again"):
         data = datasets.load_from_disk(str(folder))
         data.data.validate(full=True)  # of a broken file, Arrow would read past the end
         return data
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        raise DataError(
-            f"{folder} must be what save_to_disk wrote. Got {type(error).__name__}: {error}; write it again."
-        ) from None
 
 
 def _class_names(feature: Any) -> list[str] | None:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 
 Item = TypeVar("Item")
 
@@ -34,7 +34,7 @@ def read_lines(path: Path | None, *, keep_ends: bool = False) -> Iterator[bytes]
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         suffix = path.suffix if path else ""
         kind = f"a whole {suffix} file" if suffix in COMPRESSIONS else "a file that can be read"
-        raise DataError(f"{name_of(path)} must be {kind}. Got: {error}; write or fetch it again.") from None
+        raise DataError(f"{name_of(path)} must be {kind}. Got: {in_short(error)}; write or fetch it again.") from None
     if is_empty:
         raise DataError(f"{name_of(path)} must hold a line for each document. Got nothing; check where it comes from.")
 
@@ -79,10 +79,9 @@ def decode(line: bytes, path: Path | None, number: int) -> str:
         ) from None
 
 
-def quote(token: bytes | str) -> str:
-    """Return a piece of a file for a message, cut where it is long."""
-    text = token.decode(errors="replace") if isinstance(token, bytes) else token
-    return f'"{text}"' if len(text) <= 60 else f'"{text[:60]}..."'
+def quote(token: bytes | str, *, most: int = 60) -> str:
+    """Return a piece of a file for a message, in double quotes, as one line that is cut where it is long."""
+    return f'"{in_short(token.decode(errors="replace") if isinstance(token, bytes) else token, most=most)}"'
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -108,6 +107,6 @@ def encode(line: str, path: Path, number: int) -> bytes:
 
 def _not_a_line(line: str, path: Path, number: int) -> DataError:
     return DataError(
-        f"a text or name must be one line of UTF-8, with no byte order mark first. Got {line[:60]!r} for "
+        f"a text or name must be one line of UTF-8, with no byte order mark first. Got {in_short(repr(line))} for "
         f"line {number} of {path.name}; replace those characters."
     )

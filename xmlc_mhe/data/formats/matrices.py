@@ -1,24 +1,14 @@
 """Matrices in scipy's npz."""
 
-import lzma
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scipy.sparse import csr_array, load_npz, save_npz
 
-from ...errors import DataError
+from ...errors import DataError, data_error_of
 from ..csr import check_csr, check_labels
 from .part import Part, id_names
-
-# what load_npz raises for pickles, arrays that are not sparse, other files and broken ones
-_NOT_SPARSE = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-)
 
 
 def read_npz_part(x_path: Path, y_path: Path) -> Part:
@@ -63,14 +53,9 @@ def _read_features(path: Path) -> csr_array:
 
 
 def _read_matrix(path: Path, check: Callable[[Any, str], csr_array]) -> csr_array:
-    try:
-        with path.open("rb") as file:
-            matrix = load_npz(file)  # never unpickles
-    except _NOT_SPARSE as error:
-        raise DataError(
-            f"{path} must be a whole file of scipy.sparse.save_npz. Got {type(error).__name__}: {error}; "
-            "write it again."
-        ) from None
+    must = f"{path} must be a whole file of scipy.sparse.save_npz"
+    with data_error_of(must, "write it again"), path.open("rb") as file:
+        matrix = load_npz(file)  # never unpickles
     try:
         matrix = check(matrix, str(path))
     except ValueError as error:

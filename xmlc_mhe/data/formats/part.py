@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 from .lines import batches, quote
 
 _NAME = re.compile(r"[^ \t\n\r\f\v]+")  # a no-break space is part of a name
@@ -114,5 +114,5 @@ def need(package: str, extra: str) -> Any:
         return importlib.import_module(package)
     except ImportError as error:
         raise ImportError(
-            f'this needs the package {package}. Got: {error}; install it: pip install "xmlc-mhe[{extra}]".'
+            f'this needs the package {package}. Got: {in_short(error)}; install it: pip install "xmlc-mhe[{extra}]".'
         ) from None

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 from ..csr import check_csr, first_duplicate, pad_columns
 from . import part as defaults
 from .lines import batches, quote, read_lines, write_lines
@@ -267,8 +267,8 @@ def _iter_svmlight(path: Path, batch_size: int, num_features: int | None) -> Ite
             X = check_csr(X, "the features")
         except (ValueError, OverflowError, IndexError, MemoryError) as error:
             raise ValueError(
-                f'a line must be "l1,l2 f:v f:v", the ids of features ascending. Got {quote(lines[0])}: {error}; '
-                "mend it."
+                f'a line must be "l1,l2 f:v f:v", the ids of features ascending. Got {quote(lines[0])}: '
+                f"{in_short(error)}; mend it."
             ) from None
         if (X.data < 0).any():
             raise ValueError(f"a feature must be at least 0. Got {X.data.min():g}; shift or scale it.")

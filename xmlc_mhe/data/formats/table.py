@@ -7,16 +7,23 @@ from typing import Any
 
 from scipy.sparse import csr_array
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 from . import corpora, hub, matrices, sparse_text, tables, texts
 from .lines import COMPRESSIONS, first_lines
-from .options import ReadOptions
+from .options import DEFAULT_OPTIONS, ReadOptions
 from .part import Part, Row, part_of_rows, texts_of_rows
 from .texts import stream_texts
 
 PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own name
 PART_IN_HUB = {"dev": "validation"}
 FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
+TABLES = ("jsonl", "csv", "tsv", "parquet", "hub")
+# Which formats an option of ReadOptions has an effect with, and how the command line spells it
+READING_USES = {
+    "text_columns": ("--text-column", TABLES),
+    "label_column": ("--label-column", TABLES),
+    "label_separator": ("--label-separator", (*TABLES, "libmultilabel")),
+}
 
 Batches = Iterator[list[str]] | Iterator[csr_array]
 
@@ -152,6 +159,16 @@ def check_format(name: str | None) -> None:
     """Raise DataError unless name is None or one of FORMATS."""
     if name is not None and name not in FORMATS:
         raise DataError(f"the format must be one of {', '.join(FORMATS)}. Got {name!r}; choose one of these.")
+
+
+def check_reading_uses(options: ReadOptions, format_: str, place: str) -> None:
+    """Raise DataError where an option that is not as by default has no effect with the format that a source is in."""
+    for name, (spelling, formats) in READING_USES.items():
+        if format_ not in formats and getattr(options, name) != getattr(DEFAULT_OPTIONS, name):
+            raise DataError(
+                f"{spelling} must be left out with {place}, which is in the format {format_}. Got "
+                f"{in_short(repr(getattr(options, name)))}; remove it, as it goes with {', '.join(formats)}."
+            )
 
 
 def part_paths(folder: Path, part: str, format_: Format) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import DataError
+from ...errors import DataError, data_error_of, in_short, listed
 from .lines import COMPRESSIONS, encode, quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import BATCH_SIZE, Part, Row, join_labels, need, rows_of_part, split_labels
@@ -60,7 +60,7 @@ def labels_of(value: Any, options: ReadOptions, place: str) -> list[str]:
 def missing_column(place: str, names: Iterable[str], wanted: str, option: str) -> DataError:
     """Return the error of a table without a column that was asked for."""
     return DataError(
-        f'{place} must have a column "{wanted}". Got {", ".join(map(quote, names)) or "none"}; '
+        f"{place} must have a column {quote(wanted)}. Got {listed(quote(name, most=30) for name in names) or 'none'}; "
         f"name the right one with {option}."
     )
 
@@ -75,7 +75,9 @@ def jsonl_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{place}: a line must be one JSON object. Got {quote(line)}: {error}; mend it.") from None
+            raise DataError(
+                f"{place}: a line must be one JSON object. Got {quote(line)}: {in_short(error)}; mend it."
+            ) from None
         if not isinstance(row, dict):
             raise DataError(f"{place}: a line must be one JSON object. Got {quote(line)}; write a document a line.")
         if (missing := next((name for name in options.text_columns if name not in row), None)) is not None:
@@ -124,7 +126,9 @@ def csv_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Ro
             labels = labels_of(cells[label_column], options, place) if labelled else []
             yield Row(place, text_of([cells[column] for column in columns], place), labels)
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: must be CSV in double quotes. Got: {error}; mend it.") from None
+        raise DataError(
+            f"{path}:{reader.line_num}: must be CSV in double quotes. Got: {in_short(error)}; mend it."
+        ) from None
 
 
 def _delimiter(path: Path) -> str:
@@ -163,27 +167,23 @@ class _Line:
 
 def parquet_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each of the table; it is read in batches, of the columns asked for alone."""
-    arrow = need("pyarrow", "tables")
+    need("pyarrow", "tables")
     parquet = need("pyarrow.parquet", "tables")
     wanted = [*options.text_columns, *([options.label_column] if labelled else [])]
     number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            for name in wanted:
-                if names.count(name) != 1:
-                    is_text = name in options.text_columns
-                    raise missing_column(str(path), names, name, "--text-column" if is_text else "--label-column")
-            for batch in file.iter_batches(BATCH_SIZE, columns=wanted):
-                for row in batch.to_pylist():
-                    number += 1
-                    place = f"{path}: row {number}"
-                    labels = labels_of(row[options.label_column], options, place) if labelled else []
-                    yield Row(place, text_of([row[name] for name in options.text_columns], place), labels)
-    except DataError:
-        raise
-    except (arrow.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
-        raise DataError(f"{path} must be a whole Parquet file. Got: {error}; write or fetch it again.") from None
+    must = f"{path} must be a whole Parquet file"
+    with data_error_of(must, "write or fetch it again"), parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        for name in wanted:
+            if names.count(name) != 1:
+                is_text = name in options.text_columns
+                raise missing_column(str(path), names, name, "--text-column" if is_text else "--label-column")
+        for batch in file.iter_batches(BATCH_SIZE, columns=wanted):
+            for row in batch.to_pylist():
+                number += 1
+                place = f"{path}: row {number}"
+                labels = labels_of(row[options.label_column], options, place) if labelled else []
+                yield Row(place, text_of([row[name] for name in options.text_columns], place), labels)
 
 
 def write_parquet(part: Part, path: Path, options: ReadOptions) -> None:

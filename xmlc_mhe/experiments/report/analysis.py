@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, in_short
 from ..outcome import Outcome
 from ..runs import FORMAT, OUTCOME, RESULT
 
@@ -51,10 +51,11 @@ def _read_entry(path: Path) -> Entry:
         found = result["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} must be a result of run. Got {type(error).__name__}: {error}; give a file that ends in {RESULT}."
+            f"{path} must be a result of run. Got {type(error).__name__}: {in_short(error)}; give a file that ends in "
+            f"{RESULT}."
         ) from None
     if found != FORMAT:
-        raise DataError(f'{path} must have the format "{FORMAT}". Got "{found}"; run the recipe again.')
+        raise DataError(f'{path} must have the format "{FORMAT}". Got "{in_short(found)}"; run the recipe again.')
     outcome_path = path.with_name(path.name.removesuffix(RESULT) + OUTCOME)
     if not outcome_path.exists():
         return Entry(result, None, None)

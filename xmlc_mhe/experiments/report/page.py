@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...errors import DataError
+from ...errors import DataError, in_short
 from . import analysis, plots
 from .analysis import Entry, read_entries
 
@@ -144,4 +144,4 @@ def _write(files: dict[str, str], folder: Path) -> None:
                 written.write_text(content, encoding="utf-8", errors="backslashreplace")
                 written.replace(folder / name)
     except OSError as error:
-        raise DataError(f"{folder} must be a folder to write to. Got: {error}; choose another.") from None
+        raise DataError(f"{folder} must be a folder to write to. Got: {in_short(error)}; choose another.") from None

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "xmlc_mhe"
 # A module imports only from those before it; each line is a part of a folder.
 LAYERS = """
-errors progress outputs checks estimator lazy model_files
+errors progress outputs checks estimator lazy state model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
 data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.hub data.formats.table
@@ -31,7 +31,7 @@ data.benchmarks data.benchmarks.cards data.sources data.writing data.reading dat
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.characters features.terms features.term_counts
 features.term_hashes features.counting features.words features.given features.picking features.tokens
-features.transformer features.embedding features.learned features.hybrid
+features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics
 linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.training linear.one_vs_rest
@@ -54,7 +54,7 @@ MODULES = {
 }
 
 
-TORCH_FEATURES = ("features.transformer", "features.embedding")
+TORCH_FEATURES = ("features.shapes", "features.transformer", "features.embedding")
 
 
 def needs_torch(name):

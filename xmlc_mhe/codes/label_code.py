@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..state import Field, array, is_permutation
 from .head_sizes import check_head_sizes
 
 
@@ -79,3 +80,8 @@ class LabelCode:
         targets.sum_duplicates()  # in place, hence the copy
         targets.data.fill(1)
         return targets
+
+
+def order_field(num_labels: int) -> Field:
+    """Return what the order of labels that a model keeps must be."""
+    return array("int32", (num_labels,), least=0, most=num_labels - 1, rule=("each once", is_permutation))

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from ..data.csr import check_csr
 from ..estimator import Estimator, check_is_fitted
+from ..state import Fields, flag, whole
 from .matrix import unit_rows
 
 
@@ -64,6 +65,13 @@ class GivenFeatures(Estimator):
         """Return what `from_state` needs."""
         check_is_fitted(self, "num_features_")
         return {"num_features": self.num_features_, "normalize": self.normalize}
+
+    @staticmethod
+    def state_fields(state: dict[str, Any]) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns."""
+        yield "num_features", whole()
+        yield "normalize", flag()
+        return state["num_features"], 0
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "GivenFeatures":

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..estimator import Estimator, check_is_fitted
+from ..state import Fields, number, part, with_prefix
 from .learned import TRANSFORMER, EncoderFeatures, class_name
 from .matrix import HybridMatrix
 from .words import TextFeatures
@@ -50,16 +51,21 @@ class HybridFeatures(Estimator):
         state = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
         return state | {"scale": self.scale_}
 
+    @staticmethod
+    def state_fields(state: dict[str, Any], *, encoder_class: Any = None) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns."""
+        of_words = TextFeatures.state_fields(part(state, "words."))
+        of_learned = EncoderFeatures.state_fields(part(state, "learned."), encoder_class=encoder_class)
+        num_features, _ = yield from with_prefix("words.", of_words)
+        _, num_dense = yield from with_prefix("learned.", of_learned)
+        yield "scale", number()
+        return num_features, num_dense
+
     @classmethod
     def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "HybridFeatures":
         """Return the features whose `state` this is; see `EncoderFeatures.from_state`."""
-        parts: dict[str, dict[str, Any]] = {"words": {}, "learned": {}}
-        for name, value in state.items():
-            part, dot, key = name.partition(".")
-            if dot:
-                parts[part][key] = value
-        learned = EncoderFeatures.from_state(parts["learned"], encoder_class=encoder_class)
-        features = cls(TextFeatures.from_state(parts["words"]), learned, scale=state["scale"])
+        learned = EncoderFeatures.from_state(part(state, "learned."), encoder_class=encoder_class)
+        features = cls(TextFeatures.from_state(part(state, "words.")), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..checks import check_option, check_whole, is_whole
 from ..estimator import Estimator
+from ..state import MOST_LENGTH, Fields, choice, flag, items, whole
 
 WEIGHTINGS = ("tfidf", "bow")
 MOST_HASHING_BITS = 30  # columns are int32
@@ -47,3 +48,12 @@ class WordOptions(Estimator):
                 f"Got {self.ngram_range!r}; write for example (1, 2)."
             )
 
+
+def word_option_fields() -> Fields:
+    """Yield what the options must be in a saved model, as `WordOptions.check_values` has it."""
+    yield "weighting", choice(WEIGHTINGS)
+    yield "sublinear_tf", flag()
+    yield "min_df", whole()
+    is_range = ("the second no less than the first", lambda lengths: lengths[0] <= lengths[1])
+    yield "ngram_range", items(whole(1, MOST_LENGTH), least=2, most=2, rule=is_range)
+    yield "hashing_bits", whole(0, MOST_HASHING_BITS)

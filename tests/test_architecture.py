@@ -58,7 +58,8 @@ def test_imports_are_found_wherever_they_stand_and_those_inside_a_folder_are_lef
 def test_the_picture_has_a_box_for_each_folder_a_dot_for_each_import_and_an_arrow_for_each_that_is_imported(script):
     found = script.boxes()
     pairs = script.imports(found)
-    elements = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(script.picture(found, pairs)).iter()]
+    drawn = ElementTree.fromstring(script.picture(found, pairs))
+    elements = [element.tag.rpartition("}")[2] for element in drawn.iter()]
     assert elements.count("rect") == len(found) + 1
     assert elements.count("circle") == len(pairs)
     assert script.picture(found, pairs).count('class="mark" d=') == len({imported for _, imported in pairs})

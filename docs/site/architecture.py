@@ -120,7 +120,8 @@ def picture(found: list[Box], pairs: set[tuple[int, int]]) -> str:
         targets = sorted(imported for other, imported in pairs if other == importer)
         if targets:
             parts.append(f'<path class="line" d="M{_left(importer)} {_middle(importer)}H{_trunk(targets[0])}"/>')
-        parts += [f'<circle class="mark" cx="{_trunk(target)}" cy="{_middle(importer)}" r="3.5"/>' for target in targets]
+        y = _middle(importer)
+        parts += [f'<circle class="mark" cx="{_trunk(target)}" cy="{y}" r="3.5"/>' for target in targets]
     for place, box in enumerate(found):
         x, y = _left(place), _top(place)
         parts.append(f'<rect class="box" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5"/>')

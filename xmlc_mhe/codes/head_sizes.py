@@ -43,7 +43,7 @@ def choose_head_sizes(
 
 
 def cascade_head_sizes(num_labels: int, num_heads: int = 2) -> tuple[int, ...]:
-    """Return the default lengths of a cascade; from LANES ** num_heads labels on they descend.
+    """Return the default lengths of a cascade. They descend where there are LANES ** num_heads labels or more.
 
     The last is about (num_labels / 5) ** (1 / num_heads), a multiple of LANES, as measured in docs/defaults.md.
     """

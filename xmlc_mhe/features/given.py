@@ -15,8 +15,9 @@ class GivenFeatures(Estimator):
     """The data's own features: any matrix, as CSR float32.
 
     Args:
-        normalize: scale rows to unit Euclidean length, which C is meant for: on parts of the training data held out it
-            took P@1 from 58 to 67 on delicious and from 59 to 65 on bibtex. False: as given.
+        normalize: True scales each row to unit Euclidean length; the default of C was chosen for such rows. On
+            held-out parts of the training data, this raised P@1 from 58 to 67 on delicious and from 59 to 65 on bibtex.
+            False keeps the rows as they are.
     """
 
     def __init__(self, *, normalize: bool = True) -> None:
@@ -30,7 +31,8 @@ class GivenFeatures(Estimator):
     def fit_transform(self, X: Any, Y: Any = None) -> csr_array:
         """Return X as CSR float32 and remember its number of columns."""
         X = self._check(X)
-        if X.shape[1] == 0:  # in the words that scikit-learn's checks look for, as those below
+        # scikit-learn's `check_estimator` looks for some words in this message and in the ones below: keep them.
+        if X.shape[1] == 0:
             raise ValueError(
                 f"X must have a column. Got 0 feature(s) (shape={X.shape}) while a minimum of 1 is required; check X."
             )
@@ -38,7 +40,7 @@ class GivenFeatures(Estimator):
         return unit_rows(X) if self.normalize else X
 
     def transform(self, X: Any) -> csr_array:
-        """Return X as CSR float32; raises ValueError where it has not the columns of training."""
+        """Return X as CSR float32; raises ValueError unless it has as many columns as in training."""
         check_is_fitted(self, "num_features_")
         X = self._check(X)
         if X.shape[1] != self.num_features_:

@@ -13,12 +13,12 @@ from .words import TextFeatures
 
 
 class HybridFeatures(Estimator):
-    """Words beside the features of a learned encoder, which are multiplied with a scale.
+    """Words and the features of a learned encoder, side by side; the latter are multiplied by a scale.
 
     Args:
-        words: of the sparse block.
-        learned: of the dense block.
-        scale: what the dense features, of unit length, are multiplied with; None: `XMLCClassifier` chooses it on dev.
+        words: makes the sparse block.
+        learned: makes the dense block, whose rows have unit length.
+        scale: the factor of the dense block. With None, `XMLCClassifier` chooses it on a dev part.
     """
 
     def __init__(self, words: TextFeatures, learned: EncoderFeatures, *, scale: float | None = None) -> None:
@@ -32,7 +32,7 @@ class HybridFeatures(Estimator):
         return self
 
     def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> HybridMatrix:
-        """Fit and return the features of the same texts; the words are counted by so many threads."""
+        """Fit and return the features of the same texts; `threads` threads count the words."""
         self.scale_ = 1.0 if self.scale is None else self.scale
         words = self.words.fit_transform(texts, threads=threads)
         return HybridMatrix(words, self._scaled(self.learned.fit_transform(texts)))

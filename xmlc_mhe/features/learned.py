@@ -26,9 +26,9 @@ WEIGHT = "weight."  # how the names of a saved encoder's weights begin
 
 
 class Encoder(Protocol):
-    """What a learned encoder must be: a torch.nn.Module with these members more; see docs/encoders.md for an example.
+    """What a learned encoder must be: a torch.nn.Module that also has these members. docs/encoders.md has an example.
 
-    dim: the columns of the features.
+    dim: the number of columns of the features.
     """
 
     dim: int
@@ -40,9 +40,9 @@ class Encoder(Protocol):
         """
 
     def prepare(self, texts: Sequence[str]) -> Sequence[Sized]:
-        """Return an item for each text, such as an array of its tokens; done once, before training.
+        """Return an item for each text, such as an array of its tokens. It is called once, before training.
 
-        Documents whose items are of like length are encoded together.
+        Documents whose items have similar lengths are encoded together.
         """
 
     def __call__(self, documents: list[Any]) -> Any:
@@ -50,13 +50,16 @@ class Encoder(Protocol):
 
 
 class EncoderFeatures(Estimator):
-    """Texts to the features of a learned encoder: as they are, of unit length; or learned further with a neural head.
+    """Texts to the features of a learned encoder.
+
+    Linear heads take the features as they are, scaled to unit length. A neural head trains the encoder further.
 
     Args:
-        encoder: an `Encoder`, which is copied; or what stands for one: "minilm", all-MiniLM-L6-v2 from a package (extra
-            minilm); the name or the folder of a Hugging Face transformer; the folder of a model of ours, whose encoder,
-            learned with its labels, is taken; "package.module:Class", a class of your own.
-        options: of what `encoder` stands for, such as {"max_length": 64}; see `TransformerEncoder`.
+        encoder: an `Encoder`, which is copied, or a string that stands for one. "minilm" is all-MiniLM-L6-v2 from an
+            installed package (extra minilm). The name or the folder of a Hugging Face transformer is that transformer.
+            The folder of a model of this package is the encoder that was trained with it. "package.module:Class" is a
+            class of your own.
+        options: for the encoder that a string stands for, such as {"max_length": 64}; see `TransformerEncoder`.
     """
 
     def __init__(self, encoder: Any = "minilm", *, options: dict[str, Any] | None = None) -> None:
@@ -77,7 +80,7 @@ class EncoderFeatures(Estimator):
         return self.module_.prepare(texts)
 
     def transform(self, texts: Sequence[str], *, title: str | None = None) -> np.ndarray:
-        """Return the features of texts, float32 (num_docs, dim), rows of unit length; with a title, under a bar."""
+        """Return the features of texts, float32 (num_docs, dim), rows of unit length; a title shows a progress bar."""
         from .embedding import embed
 
         documents = self.prepare(texts)

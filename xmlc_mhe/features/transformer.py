@@ -35,10 +35,10 @@ class TransformerEncoder(nn.Module):
         config: the transformer's configuration, as its config.json.
         tokenizer: the text of its tokenizer.json.
         pad_id: the id of its padding token.
-        pooling: of each layer, "mean" of its tokens or "cls", its classification token.
+        pooling: what a layer becomes: "mean" is the mean of its tokens, "cls" is its classification token.
         num_layers: how many of the last layers are concatenated; Liang et al. take "cls" of 5.
-        max_length: tokens of a document that are read, with the special ones.
-        dropout: share of the features that training sets to zero.
+        max_length: the most tokens of a document that are read, special tokens included.
+        dropout: the share of the features that training sets to zero.
     Raises: ValueError: an option is out of range, more tokens than the transformer has positions, or a tokenizer with
         more words than it has embeddings; ImportError: no transformers.
     """
@@ -86,7 +86,7 @@ class TransformerEncoder(nn.Module):
     def from_pretrained(cls, name: str, **options: Any) -> "TransformerEncoder":
         """Return the encoder of a name on the hub or of a local folder, read from safetensors alone.
 
-        Raises: ValueError: there is no such model, or it has not what an encoder needs.
+        Raises: ValueError: there is no such model, or it lacks what an encoder needs.
         """
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 

@@ -50,7 +50,7 @@ class TextFeatures(WordOptions):
         return self._weigh(counts)
 
     def transform(self, texts: Sequence[str], *, threads: int = 1) -> csr_array:
-        """Return the features of texts, float32 (num_docs, num_features); words not learnt are ignored."""
+        """Return the features of texts, float32 (num_docs, num_features); words that fit did not see are ignored."""
         check_is_fitted(self, "counter_")
         check_texts(texts)
         return self._weigh(self.counter_.transform(texts, threads=threads))

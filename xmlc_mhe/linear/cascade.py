@@ -40,14 +40,14 @@ class MultiHeadCascade:
     Prediction ranks by the last head's score alone: products of all heads' scores measured far worse.
 
     Args:
-        options: of the solver.
-        head_sizes: lengths of the heads, first to last, or None for `cascade_head_sizes`.
+        options: those of the solver.
+        head_sizes: the lengths of the heads, first to last; None stands for `cascade_head_sizes`.
         label_order: a key of LABEL_ORDERS.
-        train_beam: prefixes that are trained on beside the true ones (Kt).
-        beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes BEAM_SIZE
-            where that is BEAM_GAIN times quicker than "all", by operations counted on training documents, or where
-            documents have more than MANY_LABELS labels.
-        cascade_scale: above 0, the later heads see head 1's scores as features times this.
+        train_beam: how many prefixes a document is trained on beside its true ones (Kt).
+        beam: how many prefixes are kept at prediction. "all" scores every label by the last head. "auto" chooses
+            between BEAM_SIZE and "all". It takes BEAM_SIZE where documents have more than MANY_LABELS labels, or where
+            that is BEAM_GAIN times quicker, by the operations counted on training documents.
+        cascade_scale: above 0, head 1's scores times this number are features of the later heads.
     """
 
     name = "mhc"

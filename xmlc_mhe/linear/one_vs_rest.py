@@ -17,7 +17,10 @@ from .training import fit_head, margins_to_probs
 
 
 class OneVsRest:
-    """One linear classifier a label; labels are kept by descending frequency, so that ties go to frequent ones."""
+    """One linear classifier for each label.
+
+    Labels are stored by descending frequency, so that of equal scores the more frequent label comes first.
+    """
 
     name = "vanilla"
 

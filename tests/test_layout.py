@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "xmlc_mhe"
 # A module imports only from those before it; each line is a part of a folder.
 LAYERS = """
-errors progress checks estimator lazy model_files
+errors progress outputs checks estimator lazy state model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
 data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.hub data.formats.table
@@ -31,7 +31,7 @@ data.benchmarks data.benchmarks.cards data.sources data.writing data.reading dat
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.characters features.terms features.term_counts
 features.term_hashes features.counting features.words features.given features.picking features.tokens
-features.transformer features.embedding features.learned features.hybrid
+features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics set_metrics calibration
 linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.training linear.one_vs_rest
@@ -41,12 +41,12 @@ neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf n
 neural.distributed neural.training_options neural.batches neural.training neural.neural_head
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
 ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
-ranking.network ranking.calibration ranking.stage ranking.learning
+ranking.network ranking.calibration ranking.stage ranking.state_fields ranking.learning
 classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
 classifier.tuning classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
-cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
+cli.streams cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__
 """
@@ -57,7 +57,7 @@ MODULES = {
 }
 
 
-TORCH_FEATURES = ("features.transformer", "features.embedding")
+TORCH_FEATURES = ("features.shapes", "features.transformer", "features.embedding")
 
 
 def needs_torch(name):
@@ -246,5 +246,6 @@ def test_every_block_of_a_document_runs(document, working_folder, monkeypatch, c
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(document):
-    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text()):
+    text = FENCE.sub("", document.read_text())  # a program may have ](
+    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
         assert (document.parent / target).exists(), f"{document.relative_to(ROOT)} links to {target}"

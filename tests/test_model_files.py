@@ -211,7 +211,9 @@ def break_at(monkeypatch, step, error):
     elif step == "checksums":
         monkeypatch.setattr(model_files, "_checksum", fail)
     else:
-        monkeypatch.setattr(Path, "rename", lambda self, to: fail() if self.name == "written" else rename(self, to))
+        monkeypatch.setattr(
+            Path, "rename", lambda self, to: fail() if self.parent.name == "parts" else rename(self, to)
+        )
 
 
 @pytest.mark.parametrize("step", ["arrays", "checksums", "rename"])
@@ -245,7 +247,7 @@ def test_a_disk_that_is_full_leaves_no_folder_and_the_earlier_model(model):
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, earlier[1]))
     try:
         with pytest.raises(
-            DataError, match=r"model must be a place to write to\. Got: .*too large.*; choose another\."
+            DataError, match=r"model must have room on its disk\. Got: File too large; free some, or choose another\."
         ):
             write_model(model, {"weights": np.ones(1 << 20)}, overwrite=True)
     finally:
@@ -277,6 +279,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         '{"format": "x"}',
         b"\xff\xfe",
         '{"format": 1, "sha256": 2}',
+        '{"format": "xmlc-mhe model 1", "sha256": [["words.json", "0"]]}',
+        '{"format": "xmlc-mhe model 1", "sha256": {}, "x": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"format": "xmlc-mhe model 1", "sha256": {}, "x": ' + '{"x":' * 70 + "1" + "}" * 71,
     ],
 )
 def test_a_folder_with_a_foreign_config_or_none_is_refused(tmp_path, config):
@@ -336,6 +341,11 @@ def test_an_entry_outside_the_folder_is_not_followed(model, name):
                 b'{"a": {"dtype": "F32", "shape": "x", "data_offsets": [0, 8]}}',
                 b'{"a": {"dtype": "F32", "shape": [2]}}',
                 b'{"a": 3}',
+                b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 8]}}',
+                b'{"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 8, 2]}}',
+                b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "b": {"dtype": "F32", "shape": [1],'
+                b' "data_offsets": [2, 6]}}',  # one of the two cannot be aligned
+                b"[" * 100_000 + b"]" * 100_000,
             )
         ),
     ],
@@ -355,3 +365,30 @@ def test_a_word_list_with_a_right_checksum_that_is_not_json_is_refused(model):
     change_config(model, sha256={"words.json": sha256(model / "words.json")})
     with pytest.raises(DataError, match=r"words\.json must be as it was saved\. Got .*; fit again\."):
         read_model(model)
+
+
+@pytest.mark.parametrize(
+    ("content", "got"), [("[", "JSONDecodeError: "), ("[" * 100_000 + "]" * 100_000, "RecursionError: ")]
+)
+def test_a_word_list_that_cannot_be_read_is_refused_in_one_line(model, content, got):
+    (model / "words.json").write_text(content)
+    change_config(model, sha256={"words.json": sha256(model / "words.json")})
+    with pytest.raises(DataError, match=rf"words\.json must be as it was saved\. Got {got}.*; fit again\.") as caught:
+        read_model(model)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "line\n" * 1000, "\x00", "\ud800"])
+def test_a_file_with_an_odd_name_is_refused_in_one_short_line(model, name):
+    change_config(model, sha256={name: "0"})
+    with pytest.raises(DataError, match=r"must be as it was saved\. Got ") as caught:
+        read_model(model)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("found", ["x" * 5000, "line\n" * 1000, [1] * 5000, 10**4000])
+def test_another_format_is_quoted_in_short(model, found):
+    change_config(model, format=found)
+    with pytest.raises(DataError, match=r"format must be .*\.\.\.\"; fit the model again\.") as caught:
+        read_model(model)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000

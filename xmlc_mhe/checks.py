@@ -18,9 +18,17 @@ def check_whole(name: str, value: Any, *, least: int = 1, most: float = math.inf
         raise ValueError(f"{name} must be a whole number from {least}{limit}. Got {value!r}; choose another.")
 
 
+def is_finite(value: Any) -> bool:
+    """Return whether a number is one that a float can hold."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
 def check_number(name: str, value: Any, *, above: float | None = None, least: float = 0.0) -> None:
     """Raise ValueError unless value is a finite number above a bound, or from `least` on where there is none."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and is_finite(value)
     if not is_number or not (value >= least if above is None else value > above):
         bound = f"from {least:g}" if above is None else f"above {above:g}"
         raise ValueError(f"{name} must be a number {bound}. Got {value!r}; choose another.")

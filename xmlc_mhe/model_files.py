@@ -7,7 +7,7 @@
 import hashlib
 import json
 import os
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from .errors import DataError, in_short
+from .errors import DataError, data_error_of, in_short
+from .outputs import cannot_write, remove_unfinished, whole_folder
 
 FORMAT = "xmlc-mhe model 1"
 CONFIG, ARRAYS = "config.json", "arrays.safetensors"
+MOST_NESTED = 64  # objects and lists within each other in the config
 DTYPES = {"BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 DTYPES |= {f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)}
 
@@ -26,6 +28,7 @@ DTYPES |= {f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for si
 def check_new_model(folder: str | Path, *, overwrite: bool = False) -> None:
     """Raise DataError unless a model may be written to the folder; to be asked before hours of work, too."""
     folder = Path(folder).resolve()
+    remove_unfinished(folder)  # which may give an earlier model back
     if folder.exists() and not (overwrite and (folder / CONFIG).is_file()):
         got, mend = ("something else", "give another name")
         if (folder / CONFIG).is_file():
@@ -42,23 +45,11 @@ def write_model(folder: str | Path, state: dict[str, Any], *, overwrite: bool = 
     Raises: DataError: the folder exists and is not an earlier model to overwrite; the parent cannot be written.
     """
     check_new_model(folder, overwrite=overwrite)
-    target = Path(folder).resolve()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-            written, earlier = Path(scratch, "written"), Path(scratch, "earlier")
-            written.mkdir()  # unlike the scratch folder, others may read it
+        with whole_folder(folder, replace=overwrite) as written:
             _write_files(written, state)
-            try:
-                if target.exists():
-                    target.rename(earlier)
-                written.rename(target)
-            except BaseException:
-                if earlier.exists():
-                    earlier.rename(target)
-                raise
     except (OSError, SafetensorError) as error:  # the latter where the disk is full, too
-        raise DataError(f"{folder} must be a place to write to. Got: {in_short(error)}; choose another.") from None
+        raise cannot_write(folder, error) from None
 
 
 def _write_files(folder: Path, state: dict[str, Any]) -> None:
@@ -82,38 +73,52 @@ def _write_json(path: Path, value: Any, *, indent: int) -> None:
 def read_model(folder: str | Path) -> dict[str, Any]:
     """Return what `write_model` was given; arrays are read-only maps of the file.
 
+    What the entries must be is for their parts to say: `state.check_state`.
+
     Raises: DataError: no model there, of another format, or a file is missing or changed.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} must be a model folder. Got no such folder; check the path, or fit a model first.")
     try:
-        state: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        found, checksums = state.pop("format"), dict(state.pop("sha256"))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        state: dict[str, Any] = _read_config(folder / CONFIG)
+        found, checksums = state.pop("format"), state.pop("sha256").items()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, MemoryError):
         raise DataError(
             f"{folder} must be a model folder. Got one without a readable {CONFIG}; give the folder that fit wrote."
         ) from None
     if found != FORMAT:
         raise DataError(f'{folder / CONFIG}: format must be "{FORMAT}". Got "{in_short(found)}"; fit the model again.')
-    for name, expected in checksums.items():
+    for name, expected in checksums:
         if name != Path(name).name:
             raise DataError(
                 f'{folder / CONFIG}: a file must lie in the folder. Got "{in_short(name)}"; fit the model again.'
             )
         path = folder / name
-        if not path.is_file() or _checksum(path) != expected:
-            raise DataError(
-                f"{path} must be as it was saved. Got {'a changed file' if path.is_file() else 'no such file'}; "
-                "copy the whole folder again, or fit again."
-            )
-        try:
+        with data_error_of(f"{folder / in_short(name)} must be as it was saved", "fit again"):
+            if not path.is_file() or _checksum(path) != expected:
+                found = "a changed file" if path.is_file() else "no such file"
+                raise DataError(
+                    f"{folder / in_short(name)} must be as it was saved. Got {found}; copy the whole folder again, or "
+                    "fit again."
+                )
             state |= _map_arrays(path) if name == ARRAYS else {path.stem: json.loads(path.read_text(encoding="utf-8"))}
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-            raise DataError(
-                f"{path} must be as it was saved. Got {type(error).__name__}: {in_short(error)}; fit again."
-            ) from None
     return state
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the values; raises ValueError where they are nested deeper than MOST_NESTED, which no part's are."""
+    values: Any = json.loads(path.read_text(encoding="utf-8"))
+    inner = [values]
+    for _ in range(MOST_NESTED):
+        inner = [value for outer in inner if isinstance(outer, dict | list) for value in _values_of(outer)]
+    if inner:
+        raise ValueError(f"nested deeper than {MOST_NESTED}")
+    return values
+
+
+def _values_of(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer
 
 
 def model_bytes(folder: str | Path) -> int:
@@ -125,17 +130,25 @@ def _map_arrays(path: Path) -> dict[str, np.ndarray]:
     """Map the arrays of a safetensors file: 8 bytes of header length, a JSON header, the arrays."""
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
+        if 8 + header_bytes > path.stat().st_size:
+            raise ValueError("a header beyond the end")
         header = json.loads(file.read(header_bytes))
     data = np.memmap(path, mode="r", dtype=np.uint8)[8 + header_bytes :]
-    return {
-        name: data[slice(*entry["data_offsets"])].view(DTYPES[entry["dtype"]]).reshape(entry["shape"]).view(np.ndarray)
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
+    return {name: _map_array(data, **entry) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _map_array(data: np.ndarray, *, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:
+    start, end = data_offsets
+    if not 0 <= start <= end <= len(data):
+        raise ValueError("an array beyond the end")
+    array = data[start:end].view(DTYPES[dtype]).reshape(shape).view(np.ndarray)
+    if not array.flags.aligned:  # compiled code takes no others
+        raise ValueError("an array that is not aligned")
+    return array
 
 
 def _is_word_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value) and len(value) > 0
+    return isinstance(value, list) and len(value) > 0 and all(issubclass(kind, str) for kind in set(map(type, value)))
 
 
 def _checksum(path: Path) -> str:

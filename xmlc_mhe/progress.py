@@ -1,6 +1,7 @@
 """One progress bar on stderr; nothing else in the library prints."""
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -14,6 +15,6 @@ def track(items: Iterable[T], *, total: int | None, title: str) -> Iterator[T]:
 
     It does not show where the logger "xmlc_mhe" is set above INFO, as --quiet does.
     """
-    is_quiet = logging.getLogger(__package__).level > logging.INFO
+    is_quiet = sys.stderr is None or logging.getLogger(__package__).level > logging.INFO
     disable = True if is_quiet else None  # None: tqdm looks whether stderr is a terminal
     yield from tqdm(items, total=total, desc=title, disable=disable, delay=0.5, dynamic_ncols=True, leave=False)

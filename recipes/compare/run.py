@@ -84,7 +84,8 @@ def main() -> None:
     path = RESULTS / f"{args.name}.json"
     result = json.loads(path.read_text()) if path.exists() else {}
     systems = {key: SYSTEMS[key] for key in args.systems if args.again or key not in result.get("systems", {})}
-    compare(args, systems, result, path)
+    if systems:
+        compare(args, systems, result, path)
     write_readme()
 
 
@@ -193,19 +194,22 @@ p50, p90, p99: latencies of single documents, on one thread. CPU seconds are tho
 machine has other work, and `load_before` in the results says whether it had. Rows need not be of one run: each has its
 `commit` there.
 """
+TICKS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)  # seconds, in the picture of the project's README
 # The table of the project's README: some of the systems, some of the columns, between two comments
 PROJECT_README = HERE.parent.parent / "README.md"
+PROJECT_PICTURE = HERE.parent.parent / "docs" / "accuracy.svg"
 PROJECT_SYSTEMS = ("mhc", "vanilla", "bonsai", "xr-linear-3")
 PROJECT_COLUMNS = ["P@1", "P@3", "P@5", "nDCG@5", "fit s", "ms a document", "peak MiB", "model MB"]
 PROJECT_TABLE = re.compile(r"(?<=<!-- made by recipes/compare/run.py -->\n).*(?=<!-- until here -->)", re.DOTALL)
 
 
 def write_readme() -> None:
-    """Write README.md, the pictures and the table of the project's README from all results."""
+    """Write README.md, the pictures, and the table and the picture of the project's README from all results."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     sections = [section_of(name, result) for name, result in results.items()]
     (HERE / "README.md").write_text("\n".join([INTRO, *sections]))
     PROJECT_README.write_text(PROJECT_TABLE.sub(project_table(results), PROJECT_README.read_text()))
+    PROJECT_PICTURE.write_text(project_picture(results))
 
 
 def section_of(name: str, result: dict[str, Any]) -> str:
@@ -241,6 +245,43 @@ def project_table(results: dict[str, dict[str, Any]]) -> str:
         cells = table_rows(rows, PROJECT_COLUMNS)
         lines += [f"| {title} | {rest}" for title, rest in zip(titles, cells, strict=False)]
     return "\n".join(lines) + "\n"
+
+
+def project_picture(results: dict[str, dict[str, Any]]) -> str:
+    """Return the SVG of accuracy against fit time: a panel for each data set, those of many labels first."""
+    panels = sorted(results.items(), key=lambda item: -item[1]["data"]["labels"])
+    num_rows = -(-len(panels) // 3)
+
+    def paint(axes: Any) -> None:
+        figure = axes.figure
+        axes.remove()
+        grid = figure.subplots(num_rows, 3, squeeze=False).ravel()
+        signs = {}
+        for panel, (name, result) in zip(grid, panels, strict=False):
+            rows = {key: row for key, row in result["systems"].items() if key in SYSTEMS}
+            for key, row in rows.items():
+                place, accuracy = list(SYSTEMS).index(key), 100 * np.mean([row[f"P@{k}"] for k in (1, 3, 5)])
+                sign = {"marker": MARKERS[place], "color": COLOURS[place % len(COLOURS)]}
+                size = 12 if key == "mhc" else 7
+                (signs[key],) = panel.plot(row["fit_seconds"], accuracy, **sign, markersize=size, linestyle="none")
+            seconds = [row["fit_seconds"] for row in rows.values()]
+            ticks = [tick for tick in TICKS if min(seconds) / 3 <= tick <= 3 * max(seconds)]
+            panel.set_xscale("log")
+            panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            panel.minorticks_off()
+            panel.margins(x=0.12, y=0.12)
+            panel.set_title(f"{name}, {result['data']['labels']:,} labels", fontsize=9)
+        for panel in grid[len(panels) :]:
+            panel.remove()
+        for panel in grid[: len(panels)][-3:]:
+            panel.set_xlabel("seconds to fit, log scale")
+        for panel in grid[: len(panels)][::3]:
+            panel.set_ylabel("mean of P@1, P@3, P@5, %")
+        shown = [key for key in SYSTEMS if key in signs]
+        titles = [SYSTEMS[key].title for key in shown]
+        figure.legend([signs[key] for key in shown], titles, loc="outside lower center", ncols=3, markerscale=0.8)
+
+    return draw(paint, name="accuracy", size=(8.6, 1.1 + 2.3 * num_rows))
 
 
 def table_rows(rows: dict[str, dict[str, Any]], columns: list[str]) -> list[str]:

@@ -123,7 +123,7 @@ def fit(folder_name: str) -> dict[str, Any]:
         "labels": Y.shape[1],
         "features": X.shape[1],
         "nonzeros": X.nnz,
-        "fit_seconds": round(fit_seconds, 1),
+        "fit_seconds": round(fit_seconds, 3),
         "own_mib": round(memory.peak_mib),
         "peak_mib": round(peak_mib()),
         "x_mib": round(8 * X.nnz / 2**20),
@@ -134,10 +134,14 @@ def fit(folder_name: str) -> dict[str, Any]:
 
 
 class OwnMemory:
-    """The most memory that the process holds of its own, without mapped files, looked at five times a second."""
+    """The most memory that the process holds of its own, without mapped files.
+
+    It is looked at when the block begins, five times a second, and when the block ends, however short that is.
+    """
 
     def __enter__(self) -> "OwnMemory":
         self.peak_mib, self.is_over = 0.0, threading.Event()
+        self._look()
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
         return self
@@ -145,15 +149,21 @@ class OwnMemory:
     def __exit__(self, *_: object) -> None:
         self.is_over.set()
         self.thread.join()
+        self._look()
 
     def _watch(self) -> None:
         while not self.is_over.wait(0.2):
-            held = int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
-            self.peak_mib = max(self.peak_mib, held)
+            self._look()
+
+    def _look(self) -> None:
+        held = int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
+        self.peak_mib = max(self.peak_mib, held)
 
 
 def growth(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
     """Return the power of the share that a measure grew as over the largest sizes, and its value at the whole."""
+    if (least := min(row[name] for row in rows[-FITTED:])) <= 0:
+        raise ValueError(f"{name} must be above 0 in every row to have a power. Got {least}; measure it anew.")
     shares, values = np.log([[row["share"], row[name]] for row in rows[-FITTED:]]).T
     power, whole = np.polyfit(shares, values, 1)
     return float(power), float(np.exp(whole))

@@ -7,6 +7,7 @@ from sklearn.base import clone
 torch = pytest.importorskip("torch")
 
 from xmlc_mhe import DataError, XMLCClassifier  # noqa: E402
+from xmlc_mhe.linear.one_vs_rest import OneVsRest  # noqa: E402
 from xmlc_mhe.neural.one_hot import OneHot  # noqa: E402
 
 TEXTS = [f"word{doc % 7} also{doc % 5}" for doc in range(70)]
@@ -69,3 +70,36 @@ def test_the_name_of_a_head_of_ours_is_refused():
 def test_an_instance_is_refused_as_it_does_not_know_the_number_of_labels():
     with pytest.raises(ValueError, match="head must be one of mhc"):
         XMLCClassifier(head=OneVsAll(3, 4)).fit(TEXTS, LABELS)
+
+
+# --- linear heads -----------------------------------------------------------------------------------------------------
+
+
+class Mine(OneVsRest):
+    """The linear yardstick under a name of its own."""
+
+    name = "mine"
+
+
+def test_a_linear_head_of_your_own_does_what_the_same_head_of_ours_does_and_is_loaded_with_its_class(tmp_path):
+    mine, ours = (XMLCClassifier(head=head, threads=1).fit(TEXTS, LABELS) for head in (Mine, "vanilla"))
+    np.testing.assert_array_equal(mine.predict(TEXTS).scores, ours.predict(TEXTS).scores)
+    assert clone(mine).head is Mine
+    mine.save(tmp_path / "model")
+    loaded = XMLCClassifier.load(tmp_path / "model", head_class=Mine)
+    np.testing.assert_array_equal(loaded.predict(TEXTS).scores, ours.predict(TEXTS).scores)
+    with pytest.raises(DataError, match=r'must be the class of head "mine"'):
+        XMLCClassifier.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("missing", ["name", "fit", "top_k", "to_probs", "describe", "state"])
+def test_a_class_without_a_member_that_a_linear_head_needs_is_refused_before_the_work(missing):
+    members = ("name", "fit", "top_k", "to_probs", "describe", "state", "from_state")
+    head = type("Incomplete", (), {name: None for name in members if name != missing})
+    with pytest.raises(ValueError, match=f"class of a linear head with .* Got Incomplete, without {missing}"):
+        XMLCClassifier(head=head).fit(TEXTS, LABELS)
+
+
+def test_a_linear_head_of_your_own_must_not_have_the_name_of_one_of_ours():
+    with pytest.raises(ValueError, match='Got "vanilla" for OneVsRest'):
+        XMLCClassifier(head=OneVsRest).fit(TEXTS, LABELS)

@@ -15,6 +15,7 @@ import pytest
 import scipy.sparse as sp
 
 from xmlc_mhe import Dataset, XMLCClassifier, __version__, cli, evaluate, load_dataset, metric_names
+from xmlc_mhe.calibration import evaluate_probs
 from xmlc_mhe.cli import main
 from xmlc_mhe.codes.planner import plan
 from xmlc_mhe.data import reading
@@ -22,6 +23,7 @@ from xmlc_mhe.data.writing import save_dataset
 from xmlc_mhe.metrics import METRICS
 from xmlc_mhe.model_files import read_model
 from xmlc_mhe.progress import track
+from xmlc_mhe.set_metrics import evaluate_sets
 
 NUM_LABELS = 12
 NAMES = [f"größe{i:02}" for i in range(NUM_LABELS)]
@@ -93,6 +95,7 @@ def test_a_user_fits_evaluates_and_predicts(records, tmp_path):
     fitted = run("fit", "records", "-m", tmp_path / "model", cwd=records.parent)
     assert (fitted.returncode, fitted.stdout) == (0, b"")
     assert re.fullmatch(
+        r"xmlc-mhe: 19 documents are held out, too few to learn a ranking from \(500\): margins are calibrated instead\n"
         rf"xmlc-mhe: 96 documents, 12 labels, heads of 1 x 16, beam all; fitted in \d+\.\d s; {tmp_path}/model is "
         rf"\d+\.\d MB\n",
         fitted.stderr.decode(),
@@ -157,7 +160,11 @@ def test_the_figures_of_eval_are_those_of_the_api_and_of_the_table(model, record
     propensity = loaded.label_propensity(num_labels=test.Y.shape[1])
     expected = evaluate(test.Y, loaded.predict(test, 4), metric_names((1, 4), metrics=METRICS), propensity=propensity)
     values = json.loads(path.read_text())
+    sets, probs = values.pop("thresholds"), values.pop("probabilities")
     assert values == pytest.approx(expected)
+    assert list(sets) == ["0.5", "micro-f1", "macro-f1", "doc-f1"]
+    assert sets["0.5"] == pytest.approx(evaluate_sets(test.Y, loaded.predict(test, threshold=0.5)))
+    assert probs == pytest.approx(evaluate_probs(test.Y, loaded.predict(test, len(loaded.label_names_))))
     assert all(isinstance(value, float) and 0 <= value <= 1 for value in values.values())
     assert values["R@4"] < 1  # the label that is not in training counts
     assert [line.split()[0] for line in table] == ["%", *METRICS]
@@ -195,7 +202,7 @@ def test_options_of_fit_reach_the_model(records, tmp_path):
         "encoder_options": None, "dense_scale": None,
         "head": "mhc", "head_sizes": (4, 3), "label_order": "random", "C": 2.0, "positive_weight": 1.5, "train_beam": 3,
         "bias_feature": 0.5, "beam": 2, "cascade_scale": 0.1, "passes": 4, "eps": 0.2, "prune": 0.01, "seed": 7,
-        "head_options": None, "threads": None,
+        "head_options": None, "threads": None, "rank": True, "neighbours": True,
     }  # fmt: skip
 
 
@@ -205,7 +212,7 @@ def test_every_option_of_the_model_is_one_of_fit(capsys):
     options = capsys.readouterr().out
     for name in XMLCClassifier().get_params():
         spelling = name.replace("_", "-").replace("-options", "-option")  # one at a time
-        assert f"--{spelling}" in options
+        assert f"--{spelling}" in options or f"--no-{spelling}" in options
 
 
 def test_the_defaults_are_those_of_the_api(records, model, tmp_path):
@@ -278,7 +285,7 @@ def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, cap
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "most_lines"), [("fit", 88), ("predict", 40), ("eval", 42), ("plan", 20)])
+@pytest.mark.parametrize(("command", "most_lines"), [("fit", 92), ("predict", 43), ("eval", 46), ("plan", 20)])
 def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit, match="0"):

@@ -240,7 +240,7 @@ def test_another_format_and_another_outcome_and_a_result_twice_are_refused(resul
 
 def test_a_folder_that_cannot_be_written_is_refused(results, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="must be a folder to write to"):
+    with pytest.raises(DataError, match="must be a place to write to"):
         write_report(results, tmp_path / "file")
 
 

@@ -250,7 +250,7 @@ compile_kernels("mhc")
 modules = [module for name, module in sys.modules.items() if name.startswith("xmlc_mhe")]
 kernels = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
 before = {kernel: len(kernel.signatures) for kernel in kernels}
-labels = sp.csr_array(np.eye(700, dtype=np.float32)[np.random.default_rng(0).integers(0, 700, 1500)])
+labels = sp.csr_array(np.eye(700, dtype=np.float32)[np.random.default_rng(0).integers(0, 700, 3000)])
 for beam in ("all", 20):
     XMLCClassifier("given", bias_feature=1.0, beam=beam).fit(labels, labels).predict(labels)
 print(*(kernel.__name__ for kernel in kernels if len(kernel.signatures) != before[kernel]))

@@ -8,6 +8,7 @@ from xmlc_mhe.features.matrix import HybridMatrix
 from xmlc_mhe.linear.scorer import InvertedIndex
 from xmlc_mhe.linear.simd import LANES
 from xmlc_mhe.linear.solver import BIAS
+from xmlc_mhe.state import check_state, part
 
 MANY = (1 << 16) + 40  # more labels than uint16 can name
 
@@ -92,7 +93,7 @@ def test_scores_begin_at_the_bias_of_each_label(rng):
 
 def test_an_index_comes_back_from_its_state(rng):
     index = index_of(whole_numbers(rng, (9, 13), density=0.5))
-    again = InvertedIndex.from_state(index.state("head_1"), "head_1", num_labels=13)
+    again = InvertedIndex.from_state(part(index.state("head_1"), "head_1."))
     X = documents(rng, 5, 9)
     for got, expected in zip(again.top_k(X, 13), index.top_k(X, 13), strict=True):
         np.testing.assert_array_equal(got, expected)
@@ -239,19 +240,44 @@ def test_documents_may_have_pointers_of_either_type(rng, dtype):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("indptr", [0, 1, 5], r"head_1 must be an index of weights\. Got arrays that do not fit together; "),
-        ("indptr", [0, 3, 2], r"head_1 must be an index of weights\. "),
-        ("codes", [1], r"head_1 must be an index of weights\. "),
-        ("levels", [1.0], r"head_1 must be an index of weights\. "),
-        ("labels", [0, 7], r"head_1 must have labels from 0 to 2\. Got others; fit again\."),
-        ("tiles", np.zeros((2, 0, LANES)), r"head_1 must be an index of weights\. "),
-        ("tiles", np.zeros((1, 0, 8)), r"head_1 must be an index of weights\. "),
-        ("width", 0, r"head_1 must be an index of weights\. "),
+        ("indptr", [0, 1, 5], r"head_1: labels must be an array of uint16 of shape \(5\) .* Got .* of shape \(2\)"),
+        ("indptr", [0, 3, 2], r"head_1: indptr must be .*, from 0 on, ascending\. Got "),
+        ("indptr", [1, 1, 2], r"head_1: indptr must be .*, from 0 on, ascending\. Got "),
+        ("indptr", [0, 2], r"head_1: indptr must be an array of int64 of shape \(3\)"),
+        ("codes", [1], r"head_1: codes must be an array of uint8 of shape \(2\)\. Got .* of shape \(1\)"),
+        ("levels", [1.0], r"head_1: levels must be an array of float32 of shape \(256\), finite\. Got "),
+        ("bias", [1, np.nan, 2], r"head_1: bias must be .*, finite\. Got .* from nan to nan; fit the model again\."),
+        ("labels", [0, 7], r"head_1: labels must be .* from 0 to 2, ascending within a feature\. Got .* from 0 to 7; "),
+        ("tiles", np.zeros((2, 0, LANES)), r"head_1: tiles must be .*\(1, 0, 16\), finite\. Got .*\(2, 0, 16\); "),
+        ("tiles", np.zeros((1, 0, 8)), r"head_1: tiles must be .*\(1, 0, 16\), finite\. Got .*\(1, 0, 8\); "),
+        ("width", 0, r"head_1: width must be a whole number from 1 to 2147483647\. Got 0; "),
     ],
 )
 def test_a_state_whose_arrays_would_be_read_out_of_bounds_is_refused(name, value, message):
-    index = index_of(np.array([[1, 0, 0], [0, 2, 0]], np.float32))
-    state = index.state("head_1")
-    state["head_1." + name] = value if name == "width" else np.array(value, state["head_1." + name].dtype)
+    state = part(index_of(np.array([[1, 0, 0], [0, 2, 0]], np.float32)).state("head_1"), "head_1.")
+    sizes = {"num_features": 2, "num_dense": 0, "num_labels": 3}
+    check_state(state, InvertedIndex.state_fields(state, **sizes), place="head_1")
+    state[name] = value if name == "width" else np.array(value, state[name].dtype)
     with pytest.raises(DataError, match=message):
-        InvertedIndex.from_state(state, "head_1", num_labels=3)
+        check_state(state, InvertedIndex.state_fields(state, **sizes), place="head_1")
+
+
+def test_labels_of_a_feature_ascend_and_those_of_the_next_begin_anew():
+    weights = np.array([[1, 0, 1], [0, 0, 0], [2, 2, 0], [0, 0, 3]], np.float32)
+    state = part(index_of(weights).state("head_1"), "head_1.")
+    sizes = {"num_features": 4, "num_dense": 0, "num_labels": 3}
+    assert state["labels"].tolist() == [0, 2, 0, 1, 2]
+    check_state(state, InvertedIndex.state_fields(state, **sizes), place="head_1")
+    for labels in ([2, 0, 0, 1, 2], [0, 0, 0, 1, 2], [0, 2, 1, 1, 2], [0, 2, 1, 0, 2]):
+        state["labels"] = np.array(labels, np.uint16)
+        with pytest.raises(DataError, match=r"labels must be .*, ascending within a feature\. Got "):
+            check_state(state, InvertedIndex.state_fields(state, **sizes), place="head_1")
+
+
+def test_a_group_wider_than_all_labels_takes_no_more_memory_than_these(rng):
+    weights = whole_numbers(rng, (4, 5), density=0.8)
+    wide = index_of(weights)._replace(width=2**31 - 1)
+    X = documents(rng, 3, 4)
+    groups = np.zeros((3, 1), np.int32)
+    expected = index_of(weights, width=5).top_k_of_groups(X, groups, 5)
+    np.testing.assert_array_equal(wide.top_k_of_groups(X, groups, 5).scores, expected.scores)

@@ -89,6 +89,26 @@ def test_the_tables_of_both_readmes_are_made_from_the_results(script):
     assert script.PROJECT_TABLE.findall(script.PROJECT_README.read_text()) == [script.project_table(results)]
 
 
+def test_the_picture_of_the_project_has_a_panel_for_each_data_set_and_is_linked(script):
+    results = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "results").glob("*.json"))}
+    drawn, committed = script.project_picture(results), script.PROJECT_PICTURE.read_text()
+    for name, result in results.items():
+        title = f"{name}, {result['data']['labels']:,} labels"
+        assert title in drawn
+        assert title in committed
+    assert "(docs/accuracy.svg)" in script.PROJECT_README.read_text()
+
+
+def test_without_a_system_to_run_the_pages_are_written_all_the_same(script, monkeypatch):
+    monkeypatch.setattr(script, "compare", lambda *_: pytest.fail("no system is left to run"))
+    monkeypatch.setattr(script, "RESULTS", FOLDER / "results")
+    written = []
+    monkeypatch.setattr(script, "write_readme", lambda: written.append(True))
+    monkeypatch.setattr(sys, "argv", ["run.py", "cooking", "--systems", "mhc"])
+    script.main()
+    assert written == [True]
+
+
 def test_every_system_has_its_script_and_its_environment(script):
     systems = script.SYSTEMS.values()
     assert {path.name for path in FOLDER.glob("fit_*.py")} == {system.script for system in systems}

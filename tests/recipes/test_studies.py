@@ -312,3 +312,15 @@ def test_the_study_of_words_times_both_counters_on_the_same_texts():
     for name in ("fit_seconds", "transform_seconds"):
         assert list(figures[name]) == ["sklearn", "1", "2"]
         assert all(seconds > 0 for seconds in figures[name].values())
+
+
+def test_memory_is_measured_however_short_the_fit():
+    with importlib.import_module("scaling").OwnMemory() as memory:
+        pass
+    assert memory.peak_mib > 0
+
+
+def test_growth_wants_measures_above_0():
+    rows = [{"share": 0.5, "own_mib": 1.0}, {"share": 1.0, "own_mib": 0.0}]
+    with pytest.raises(ValueError, match=r"own_mib must be above 0 in every row.* Got 0"):
+        importlib.import_module("scaling").growth(rows, "own_mib")

@@ -28,7 +28,7 @@ def num_docs_of(X: Any) -> int:
 
 
 def in_pieces(X: Any) -> Iterator[Any]:
-    """Cut documents into pieces of BATCH_SIZE; none at all are one piece, which gives predictions without rows."""
+    """Cut documents into pieces of BATCH_SIZE; no documents at all make one empty piece."""
     if (num_docs := num_docs_of(X)) <= BATCH_SIZE:  # as it is: cutting takes longer than tagging a single document
         yield X
         return

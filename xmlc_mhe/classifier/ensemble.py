@@ -1,4 +1,4 @@
-"""Several models as one: the mean of what they think of each label."""
+"""Several models as one: the mean of the probabilities that they give each label."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -17,14 +17,14 @@ LEAST_LABELS = 20
 
 
 class Ensemble:
-    """The mean of several models' probabilities; the models may have other encoders, heads and seeds.
+    """The mean of several models' probabilities. The models may differ in encoder, head and seed.
 
-    A model's scores become numbers from 0 to 1 by its head's `to_probs`. A label that is not among a model's best ones
-    counts as much as the last of those. The mean of three models is what most published figures are of.
+    The head of each model turns its scores into numbers from 0 to 1 (`to_probs`). Where a label is not among the best
+    ones of a model, it gets the probability of the last of these. Most published figures are those of three models.
 
     Args:
-        models: fitted, with the same label names in any order.
-    Raises: ValueError: no model, or their label names differ.
+        models: fitted models with the same label names, in any order.
+    Raises: ValueError: there is no model, or the label names differ.
     """
 
     def __init__(self, models: Sequence[XMLCClassifier]) -> None:
@@ -74,16 +74,16 @@ class Ensemble:
             yield best if keep is None else keep(best)
 
     def label_propensity(self, **options: Any) -> np.ndarray:
-        """Return the first model's; see `XMLCClassifier.label_propensity`."""
+        """Return the propensities by the first model; see `XMLCClassifier.label_propensity`."""
         return self.models[0].label_propensity(**options)
 
 
 def mean_of_best(parts: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> Predictions:
-    """Return the k labels with the largest means of the parts' probabilities, ties to the lower label.
+    """Return the k labels with the largest mean probability; of equal ones the lower label comes first.
 
     Args:
-        parts: of each model, labels int (num_docs, K), -1 pads, and their probabilities (num_docs, K), best first; a
-            label that is not there has the probability of the last one that is.
+        parts: for each model its labels, int (num_docs, K), best first, -1 pads, and their probabilities (num_docs, K).
+            A label that is missing in a row gets the probability of the last one in it.
     """
     floors = [np.where(labels < 0, np.inf, probs).min(axis=1, initial=1.0) for labels, probs in parts]  # (B,) each
     labels = np.concatenate([labels for labels, _ in parts], axis=1)  # (B, M K)

@@ -29,12 +29,12 @@ def choose_on_dev(
     Y: csr_array,
     dev: tuple[HybridMatrix, csr_array] | None,
 ) -> HybridMatrix:
-    """Give the head the C, and the encoder beside words the scale, that are best on dev; return X so scaled.
+    """Choose C, and beside words the scale of the encoder's features, on dev. Return X with that scale.
 
     Args:
-        options: what they name themselves is not chosen.
-        encoder, head: fitted, and not trained yet; both are changed in place.
-        X, Y: training documents, of which dev is a fifth where it is None.
+        options: the options of the classifier. A value that they give is not chosen.
+        encoder, head: the encoder is fitted, the head is not trained yet. Both are changed in place.
+        X, Y: the training documents. Where dev is None, a fifth of them is held out for it.
     """
     is_hybrid = isinstance(encoder, HybridFeatures)
     scales = SCALES if is_hybrid and options.dense_scale is None else (1.0,)

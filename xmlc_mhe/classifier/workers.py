@@ -1,7 +1,7 @@
 """Prediction over joblib's backends: threads, processes of this machine, or the workers of a Dask cluster.
 
-Training needs no function of its own: under `joblib.parallel_config(backend=...)`, fit of a linear head sends its
-groups there.
+Training needs no function of its own. Under `joblib.parallel_config(backend=...)`, the training of a linear head
+sends its groups of labels to that backend.
 """
 
 import os
@@ -21,10 +21,10 @@ def predict_over_workers(
     """Return an iterator over the predictions of batch after batch, by the backend of `joblib.parallel_config`.
 
     Args:
-        model_folder: a saved model, which every worker maps from disk, once.
-        batches: texts or rows, for example from `iter_documents`; a batch is a job, a few are under way at a time.
-        k: 1 to num_labels; None: as `XMLCClassifier.predict`.
-        jobs: workers at a time; None: as the backend has, or one.
+        model_folder: a saved model, which each worker maps from disk once.
+        batches: texts or rows, for example from `iter_documents`. Each batch is a job, and few jobs run at a time.
+        k: 1 to num_labels; None: as in `XMLCClassifier.predict`.
+        jobs: how many workers run at a time; None: as many as the backend has, or one.
     """
     backend, _ = joblib.parallel.get_active_backend(prefer="threads")
     return_as = "generator" if backend.supports_return_generator else "list"

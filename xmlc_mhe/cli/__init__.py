@@ -7,18 +7,15 @@ arguments come at once.
 import argparse
 import contextlib
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from .. import __version__
-from ..errors import RecipeError, in_short
+from . import streams
 
 logger = logging.getLogger("xmlc_mhe")
-
-MOST_CHARACTERS = 2000  # of an error; ours are shorter, those of other libraries may not be
 
 COMMANDS = {  # name -> module, what it does; the module has a function `add_command_to`
     "fit": ("fit", "train a model"),
@@ -33,25 +30,35 @@ COMMANDS = {  # name -> module, what it does; the module has a function `add_com
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
-    argv = sys.argv[1:] if argv is None else argv
-    args = build_parser(argv[0] if argv else "").parse_args(argv)
+    """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C, 143 after SIGTERM."""
+    streams.open_closed_streams()
+    with streams.ended_by_signals() as ending:
+        try:
+            _run(argv)
+            return 0
+        except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+            return 0
+        except KeyboardInterrupt:
+            warnings.simplefilter("ignore")  # joblib's, about the work that is dropped
+            streams.say(f"{ending.word}; nothing is half-written")
+            return ending.code
+        except (ValueError, OSError, MemoryError, ImportError) as error:  # the last: an extra is not installed
+            streams.say(f"error: {streams.line_of(error)}")
+            return 2
+        finally:
+            streams.drop_unwritten()
+
+
+def _run(argv: Sequence[str] | None) -> None:
     try:
-        with _log_on_stderr(quiet=args.quiet):
-            args.run(args)
+        argv = sys.argv[1:] if argv is None else argv
+        args = build_parser(argv[0] if argv else "").parse_args(argv)
+    except SystemExit:  # after --help and --version, too
         sys.stdout.flush()
-        return 0
-    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        warnings.simplefilter("ignore")  # joblib's, about the work that is dropped
-        print("xmlc-mhe: interrupted; nothing is half-written", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, MemoryError, ImportError) as error:  # the last: an extra is not installed
-        most = MOST_CHARACTERS * (20 if isinstance(error, RecipeError) else 1)  # which lists all problems
-        print(f"xmlc-mhe: error: {in_short(error, most=most) or type(error).__name__}", file=sys.stderr)
-        return 2
+        raise
+    with _log_on_stderr(quiet=args.quiet):
+        args.run(args)
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -70,7 +77,7 @@ def _log_on_stderr(*, quiet: bool) -> Iterator[None]:
 
 def build_parser(called: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the options of the one that is called; None: with those of all."""
-    parser = argparse.ArgumentParser(
+    parser = streams.Parser(
         prog="xmlc-mhe", description="Tag texts with the few right labels out of thousands or millions."
     )
     parser.add_argument("--version", action="version", version=f"xmlc-mhe {__version__}")

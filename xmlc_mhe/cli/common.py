@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
+from ..outputs import whole_file
 
 if TYPE_CHECKING:
     from ..classifier.classifier import XMLCClassifier
@@ -98,18 +98,9 @@ def output(path: Path | None) -> Iterator[IO[bytes]]:
     """Open standard output, or a file that appears under its name only when it is whole."""
     if path is None:
         yield sys.stdout.buffer
-    elif path.exists() and not path.is_file():  # /dev/null, a named pipe: not to be replaced by a file
-        with path.open("wb") as file:
-            yield file
     else:
-        path = path.resolve()  # a link stays one
-        scratch = path.with_name(f".{path.name}-{os.getpid()}")
-        try:
-            with scratch.open("wb") as file:
-                yield file
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        with whole_file(path) as written, written.open("wb") as file:
+            yield file
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:

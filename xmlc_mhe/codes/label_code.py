@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..state import Field, array, is_permutation
 from .head_sizes import check_head_sizes
 
 
@@ -13,10 +14,10 @@ from .head_sizes import check_head_sizes
 class LabelCode:
     """Write each label as one local label per head, like the digits of a number.
 
-    The label at position p of `order` has the code p: its local labels are the digits of p in the mixed radix
-    head_sizes, the last head varying fastest. Codes from num_labels on are padding and have no label. The codes that
-    share their first h digits are a range, so that prefix p is continued, in the next head's index matrix, by
-    p * size, p * size + 1, ...
+    The label at position p of `order` has the code p. Its local labels are the digits of p in the mixed radix
+    head_sizes, and the digit of the last head varies fastest. Codes from num_labels on are padding and have no label.
+    All codes with the same first h digits are a range. In the next head's index matrix, prefix p is therefore
+    continued by p * size, p * size + 1, ...
     Source: Liang et al., arXiv:2412.10182, eq. 11 and the index matrices of MHC.
     """
 
@@ -79,3 +80,8 @@ class LabelCode:
         targets.sum_duplicates()  # in place, hence the copy
         targets.data.fill(1)
         return targets
+
+
+def order_field(num_labels: int) -> Field:
+    """Return what the order of labels that a model keeps must be."""
+    return array("int32", (num_labels,), least=0, most=num_labels - 1, rule=("each once", is_permutation))

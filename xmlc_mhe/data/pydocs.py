@@ -20,6 +20,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..errors import DataError
+from ..outputs import whole_folder
+
 logger = logging.getLogger(__name__)
 
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "scikit-learn": "sklearn"}  # distribution -> package
@@ -41,18 +44,14 @@ def pydocs_folder() -> Path:
         folder = caches / f"pydocs-{key}"
         if folder.is_dir():
             return folder
-        caches.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="building-", dir=caches) as scratch:
-            built = Path(scratch, "pydocs")
-            built.mkdir()
-            write_pydocs(_installed_sources(), built)
-            try:
-                built.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # else another process has built the same meanwhile
-                    raise
+        try:
+            with whole_folder(folder) as built:
+                write_pydocs(_installed_sources(), built)
+        except DataError:
+            if not folder.is_dir():  # else another process has built the same meanwhile
+                raise
         return folder
-    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home
+    except (OSError, DataError, RuntimeError) as error:  # RuntimeError: the user has no home
         logger.warning("the cache folder cannot be written (%s); each process builds pydocs again, some 10 s", error)
         return _temporary_folder()
 

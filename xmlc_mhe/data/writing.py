@@ -1,11 +1,11 @@
 """Writing data sets: a folder of parts, or one file, in any of the formats."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import DataError, in_short
+from ..outputs import whole_file, whole_folder
 from .dataset import Dataset
 from .formats.lines import write_lines
 from .formats.options import DEFAULT_OPTIONS, ReadOptions
@@ -39,10 +39,7 @@ def save_dataset(
         raise DataError(f'folder must be new or empty. Got "{folder}", which has content; choose another.')
     check_format(format)
     label_names = _shared_names(datasets)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        written = Path(scratch, "written")  # unlike the scratch folder, others may read it
-        written.mkdir()
+    with whole_folder(folder) as written:
         write_lines(label_names, written / NAMES_FILE)
         for part, dataset in datasets.items():
             format_ = FORMATS[format or ("npz" if dataset.texts is None else "texts")]
@@ -50,9 +47,6 @@ def save_dataset(
             if format_.name in ("texts", "raw-texts"):
                 _check_names_are_words(label_names)
             format_.write(_to_part(dataset), part_paths(written, part, format_), options)
-        if target.exists():
-            target.rmdir()
-        written.rename(target)
 
 
 def save_file(
@@ -68,7 +62,7 @@ def save_file(
     Raises: DataError: the format has more files or cannot hold the documents, a text or a name.
     """
     check_format(format)
-    target = Path(path).resolve()
+    target = Path(path)
     name = format or format_of_name(target, of_texts=dataset.texts is not None)
     if name is None or not FORMATS[name].suffixes:
         single = ", ".join(single_files())
@@ -80,10 +74,8 @@ def save_file(
             f"labels must be called by their ids, 0, 1, ..., in one file of {name}. Got other names, as "
             f'"{in_short(dataset.label_names[0])}"; write to a folder, where {NAMES_FILE} keeps them.'
         )
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        written = Path(scratch, target.name)
+    with whole_file(target) as written:
         format_.write(_to_part(dataset), [written], options)
-        written.replace(target)
     return name
 
 

@@ -22,7 +22,9 @@ from ..features.hybrid import HybridFeatures
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..metrics import METRICS, evaluate, metric_names
 from ..model_files import model_bytes
+from ..outputs import scratch_folder
 from ..propensity import propensity_of_counts
+from ..ranking.learning import HELD_OUT_SHARE, LEAST_HELD_OUT
 from .origin import commit, describe_data, peak_mib, versions
 from .outcome import Outcome
 from .recipe import Evaluation, Recipe
@@ -76,8 +78,8 @@ def run_recipe(
         chosen["C"] = model.head_.options.C
         if isinstance(model.encoder_, HybridFeatures):
             chosen["dense_scale"] = model.encoder_.scale_
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(model_folder) if model_folder is not None else Path(scratch, "model")
+    with scratch_folder(Path(tempfile.gettempdir(), "xmlc-mhe")) as scratch:
+        folder = Path(model_folder) if model_folder is not None else scratch / "model"
         model.save(folder)
         megabytes = model_bytes(folder) / 1e6
     k = min(max(KEPT_LABELS, *evaluation.k), train.num_labels)
@@ -126,13 +128,17 @@ def run_recipe(
 
 
 def compile_kernels(head: str) -> None:
-    """Fit a few documents by a linear head and predict them, so that what is timed next compiles nothing."""
-    documents = np.eye(400)  # so many that a group of labels leaves documents out
+    """Fit a few documents by a linear head and predict them, so that what is timed next compiles nothing.
+
+    There are so many labels that a group leaves documents out, and so many documents that a ranking is learned.
+    """
+    names = [f"word{number}" for number in range(400)] * (1 + int(LEAST_HELD_OUT / HELD_OUT_SHARE) // 400)
+    texts = [f"{name} with another" for name in names]
     for beam in ("all", 20):
-        model = XMLCClassifier("given", head=head)
+        model = XMLCClassifier("tfidf", head=head)
         if head == "mhc":
             model.set_params(train_beam=1, beam=beam)
-        model.fit(documents, documents).predict(documents, k=1)
+        model.fit(texts, names).predict(texts[:500], k=1)
 
 
 def find_data(name: str, reading: ReadOptions = DEFAULT_OPTIONS) -> Source:

@@ -187,12 +187,11 @@ def _open_study(optuna: Any, path: Path, data: list[str], metric: str) -> Iterat
     """Open the study in a file, a new one where there is no file; it must have been about the same data and metric."""
     from sqlalchemy.exc import SQLAlchemyError  # comes with optuna
 
+    broken = SQLAlchemyError, optuna.exceptions.StorageInternalError
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
-    except (SQLAlchemyError, RuntimeError) as error:
-        raise DataError(
-            f"{path} must be the file of a search, or new. Got: {in_short(error)}; choose another."
-        ) from None
+    except (*broken, RuntimeError) as error:
+        raise _cannot_keep(path, "be the file of a search, or new", error) from None
     try:
         study = optuna.create_study(storage=storage, study_name=STUDY, direction="maximize", load_if_exists=True)
         asked, found = {"data": data, "metric": metric}, study.user_attrs
@@ -202,9 +201,20 @@ def _open_study(optuna: Any, path: Path, data: list[str], metric: str) -> Iterat
         for name, value in asked.items():
             study.set_user_attr(name, value)
         yield study
+    except broken as error:
+        raise _cannot_keep(path, "be a file that keeps the trials", error) from None
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _cannot_keep(path: Path, rule: str, error: BaseException) -> DataError:
+    """Return the error that names the file of a study and what SQLite says of it, without the SQL."""
+    while error.__cause__ is not None:  # optuna's and sqlalchemy's tell of the statement, too
+        error = error.__cause__
+    reason = getattr(error, "orig", None) or error
+    got = in_short(next(iter(str(reason).splitlines()), type(reason).__name__))
+    return DataError(f"{path} must {rule}. Got: {got}; make room on its disk, or choose another with --study.")
 
 
 def import_optuna() -> Any:

@@ -86,7 +86,7 @@ class VocabularyCounter:
         return counter, _matrix(_map(sort, pieces, threads), len(kept))
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
-        """Return the counts of texts, float32 (num_texts, num_columns); terms beyond the vocabulary are ignored."""
+        """Return the counts of texts, float32 (num_texts, num_columns); terms not in the vocabulary are ignored."""
         return _matrix(_map(self._count, _pieces(texts), threads), self.num_columns)
 
     def _count(self, piece: list[str]) -> Rows:
@@ -100,7 +100,7 @@ class VocabularyCounter:
 
 
 class HashingCounter:
-    """Counts of all terms, in the columns that their hashes name; there is nothing to fit.
+    """Counts of all terms, in the columns that their hashes name; nothing is fitted.
 
     Args:
         num_columns: the column of a term is the absolute value of its MurmurHash3, modulo this.

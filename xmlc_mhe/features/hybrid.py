@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 
 from ..estimator import Estimator, check_is_fitted
+from ..state import Fields, number, part, with_prefix
 from .learned import TRANSFORMER, EncoderFeatures, class_name
 from .matrix import HybridMatrix
 from .words import TextFeatures
 
 
 class HybridFeatures(Estimator):
-    """Words beside the features of a learned encoder, which are multiplied with a scale.
+    """Words and the features of a learned encoder, side by side; the latter are multiplied by a scale.
 
     Args:
-        words: of the sparse block.
-        learned: of the dense block.
-        scale: what the dense features, of unit length, are multiplied with; None: `XMLCClassifier` chooses it on dev.
+        words: makes the sparse block.
+        learned: makes the dense block, whose rows have unit length.
+        scale: the factor of the dense block. With None, `XMLCClassifier` chooses it on a dev part.
     """
 
     def __init__(self, words: TextFeatures, learned: EncoderFeatures, *, scale: float | None = None) -> None:
@@ -31,7 +32,7 @@ class HybridFeatures(Estimator):
         return self
 
     def fit_transform(self, texts: Sequence[str], Y: Any = None, *, threads: int = 1) -> HybridMatrix:
-        """Fit and return the features of the same texts; the words are counted by so many threads."""
+        """Fit and return the features of the same texts; `threads` threads count the words."""
         self.scale_ = 1.0 if self.scale is None else self.scale
         words = self.words.fit_transform(texts, threads=threads)
         return HybridMatrix(words, self._scaled(self.learned.fit_transform(texts)))
@@ -50,16 +51,21 @@ class HybridFeatures(Estimator):
         state = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
         return state | {"scale": self.scale_}
 
+    @staticmethod
+    def state_fields(state: dict[str, Any], *, encoder_class: Any = None) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns."""
+        of_words = TextFeatures.state_fields(part(state, "words."))
+        of_learned = EncoderFeatures.state_fields(part(state, "learned."), encoder_class=encoder_class)
+        num_features, _ = yield from with_prefix("words.", of_words)
+        _, num_dense = yield from with_prefix("learned.", of_learned)
+        yield "scale", number()
+        return num_features, num_dense
+
     @classmethod
     def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "HybridFeatures":
         """Return the features whose `state` this is; see `EncoderFeatures.from_state`."""
-        parts: dict[str, dict[str, Any]] = {"words": {}, "learned": {}}
-        for name, value in state.items():
-            part, dot, key = name.partition(".")
-            if dot:
-                parts[part][key] = value
-        learned = EncoderFeatures.from_state(parts["learned"], encoder_class=encoder_class)
-        features = cls(TextFeatures.from_state(parts["words"]), learned, scale=state["scale"])
+        learned = EncoderFeatures.from_state(part(state, "learned."), encoder_class=encoder_class)
+        features = cls(TextFeatures.from_state(part(state, "words.")), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
 

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import DataError, in_short
+from ..checks import check_whole
+from ..errors import DataError, data_error_of, in_short
 from ..estimator import Estimator, check_is_fitted
 from ..model_files import CONFIG, FORMAT, read_model
+from ..state import Fields, check_state, mapping, optional, part, text, with_prefix
 from .matrix import unit_length
 from .words import check_texts
 
@@ -25,9 +27,9 @@ WEIGHT = "weight."  # how the names of a saved encoder's weights begin
 
 
 class Encoder(Protocol):
-    """What a learned encoder must be: a torch.nn.Module with these members more; see docs/encoders.md for an example.
+    """What a learned encoder must be: a torch.nn.Module that also has these members. docs/encoders.md has an example.
 
-    dim: the columns of the features.
+    dim: the number of columns of the features.
     """
 
     dim: int
@@ -39,9 +41,9 @@ class Encoder(Protocol):
         """
 
     def prepare(self, texts: Sequence[str]) -> Sequence[Sized]:
-        """Return an item for each text, such as an array of its tokens; done once, before training.
+        """Return an item for each text, such as an array of its tokens. It is called once, before training.
 
-        Documents whose items are of like length are encoded together.
+        Documents whose items have similar lengths are encoded together.
         """
 
     def __call__(self, documents: list[Any]) -> Any:
@@ -49,13 +51,16 @@ class Encoder(Protocol):
 
 
 class EncoderFeatures(Estimator):
-    """Texts to the features of a learned encoder: as they are, of unit length; or learned further with a neural head.
+    """Texts to the features of a learned encoder.
+
+    Linear heads take the features as they are, scaled to unit length. A neural head trains the encoder further.
 
     Args:
-        encoder: an `Encoder`, which is copied; or what stands for one: "minilm", all-MiniLM-L6-v2 from a package (extra
-            minilm); the name or the folder of a Hugging Face transformer; the folder of a model of ours, whose encoder,
-            learned with its labels, is taken; "package.module:Class", a class of your own.
-        options: of what `encoder` stands for, such as {"max_length": 64}; see `TransformerEncoder`.
+        encoder: an `Encoder`, which is copied, or a string that stands for one. "minilm" is all-MiniLM-L6-v2 from an
+            installed package (extra minilm). The name or the folder of a Hugging Face transformer is that transformer.
+            The folder of a model of this package is the encoder that was trained with it. "package.module:Class" is a
+            class of your own.
+        options: for the encoder that a string stands for, such as {"max_length": 64}; see `TransformerEncoder`.
     """
 
     def __init__(self, encoder: Any = "minilm", *, options: dict[str, Any] | None = None) -> None:
@@ -76,7 +81,7 @@ class EncoderFeatures(Estimator):
         return self.module_.prepare(texts)
 
     def transform(self, texts: Sequence[str], *, title: str | None = None) -> np.ndarray:
-        """Return the features of texts, float32 (num_docs, dim), rows of unit length; with a title, under a bar."""
+        """Return the features of texts, float32 (num_docs, dim), rows of unit length; a title shows a progress bar."""
         from .embedding import embed
 
         documents = self.prepare(texts)
@@ -96,6 +101,21 @@ class EncoderFeatures(Estimator):
         weights = self.module_.state_dict()
         return state | {f"{WEIGHT}{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
 
+    @staticmethod
+    def state_fields(state: dict[str, Any], *, encoder_class: Any = None) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns.
+
+        The weights must be those of the encoder that the options make, which is built without memory for that.
+        """
+        yield "class", text()
+        yield "tokenizer", optional(text())
+        yield "options", mapping()
+        encoder = _encoder_without_memory(state, encoder_class)
+        from .shapes import tensor_fields
+
+        yield from with_prefix(WEIGHT, tensor_fields(encoder))
+        return 0, encoder.dim
+
     @classmethod
     def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "EncoderFeatures":
         """Return the features whose `state` this is.
@@ -106,21 +126,14 @@ class EncoderFeatures(Estimator):
         """
         import torch
 
-        if state["class"] == TRANSFORMER:
-            encoder_class = _transformer_class()
-        elif isinstance(encoder_class, str):
-            encoder_class = import_class(encoder_class)
-        elif encoder_class is None:
-            raise DataError(
-                f"the encoder's class must be given to load a model with an encoder of your own. Got none, and the "
-                f"model names {state['class']}; pass it as encoder_class (--encoder-class)."
-            )
-        options = state["options"] | ({} if state["tokenizer"] is None else {"tokenizer": state["tokenizer"]})
-        features = cls()
-        features.module_ = encoder_class(**options)
-        weights = {name: torch.tensor(value) for name, value in state.items() if name.startswith(WEIGHT)}
-        features.module_.load_state_dict({name.removeprefix(WEIGHT): value for name, value in weights.items()})
-        features.module_.eval().requires_grad_(False)
+        features, encoder_class = cls(), _class_of(state, encoder_class)
+        weights = {name: torch.tensor(value) for name, value in part(state, WEIGHT).items()}
+        with data_error_of("encoder.options must be those of the encoder", "fit the model again"):
+            features.module_ = encoder_class(**_options_of(state))
+            features.module_.load_state_dict(weights)
+            features.module_.eval().requires_grad_(False)
+            if state["class"] == TRANSFORMER:
+                features.module_.check_runs()
         return features
 
 
@@ -210,14 +223,49 @@ def _transformer_class(name: str = TRANSFORMER) -> Any:
 def _is_model_of_ours(folder: Path) -> bool:
     try:
         return json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("format") == FORMAT
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return False
 
 
 def _encoder_of_model(folder: Path) -> Any:
     """Return the encoder that a model was trained with."""
-    prefix = "encoder."
-    state = {name.removeprefix(prefix): value for name, value in read_model(folder).items() if name.startswith(prefix)}
+    state = part(read_model(folder), "encoder.")
     if "class" not in state:
         raise ValueError(f"encoder must be a model with a learned encoder. Got {folder} without; choose another.")
+    check_state(state, EncoderFeatures.state_fields(state), place=f"{folder}: encoder")
     return EncoderFeatures.from_state(state).module_
+
+
+def _class_of(state: dict[str, Any], encoder_class: Any) -> Any:
+    """Return the class of a saved encoder: our own, or that of the user's own, which has to be given."""
+    if state["class"] == TRANSFORMER:
+        return _transformer_class()
+    if encoder_class is None:
+        raise DataError(
+            f"the encoder's class must be given to load a model with an encoder of your own. Got none, and the "
+            f"model names {in_short(state['class'])}; pass it as encoder_class (--encoder-class)."
+        )
+    return import_class(encoder_class) if isinstance(encoder_class, str) else encoder_class
+
+
+def _options_of(state: dict[str, Any]) -> dict[str, Any]:
+    return state["options"] | ({} if state["tokenizer"] is None else {"tokenizer": state["tokenizer"]})
+
+
+def _encoder_without_memory(state: dict[str, Any], encoder_class: Any) -> Any:
+    """Return the encoder that a checked state's options make, on the device "meta" if it can be."""
+    encoder_class = _class_of(state, encoder_class)
+    from .shapes import without_memory
+
+    def build() -> Any:
+        return encoder_class(**_options_of(state))
+
+    with data_error_of("encoder.options must be those of the encoder", "fit the model again"):
+        is_ours = state["class"] == TRANSFORMER
+        if is_ours:
+            encoder_class.check_numbers(state["options"])
+        encoder = without_memory(build, or_with=not is_ours)
+        if is_ours:
+            encoder.check_unsaved()
+        check_whole("dim", encoder.dim)
+        return encoder

@@ -12,7 +12,7 @@ UNIT_TOLERANCE = 1e-5  # of a row's length, below which it counts as one
 
 @dataclass(frozen=True, eq=False)
 class HybridMatrix:
-    """Rows of features whose first columns are those of `sparse`, the others those of `dense`.
+    """Rows of features in two blocks: the columns of `sparse` come first, and those of `dense` follow.
 
     sparse: CSR float32 (num_docs, num_sparse). dense: float32 (num_docs, num_dense), C-contiguous.
     """

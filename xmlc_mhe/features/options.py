@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..checks import check_option, check_whole, is_whole
 from ..estimator import Estimator
+from ..state import MOST_LENGTH, Fields, choice, flag, items, whole
 
 WEIGHTINGS = ("tfidf", "bow")
 MOST_HASHING_BITS = 30  # columns are int32
@@ -13,11 +14,12 @@ class WordOptions(Estimator):
     """The options of `TextFeatures`: which words count, and how much.
 
     Args:
-        weighting: "tfidf": (1 + log tf) * idf; "bow": 1 for a word that occurs. Rows have unit Euclidean length.
-        sublinear_tf: with "tfidf", 1 + log tf in place of tf.
-        min_df: words in fewer documents than this are dropped; no use with hashing.
-        ngram_range: shortest and longest run of words that is a feature, e.g. (1, 2) for words and pairs.
-        hashing_bits: features are hashed to 2**hashing_bits columns and no vocabulary is kept; 0: no hashing.
+        weighting: "tfidf" weights a word by (1 + log tf) * idf. "bow" gives 1 to each word that occurs. In both cases
+            rows are then scaled to unit Euclidean length.
+        sublinear_tf: whether "tfidf" takes 1 + log tf, or False for tf itself.
+        min_df: a word that occurs in fewer documents than this is dropped. It has no effect with hashing.
+        ngram_range: the fewest and the most words of a feature, for example (1, 2) for single words and pairs.
+        hashing_bits: above 0, features are hashed to 2**hashing_bits columns, and no vocabulary is kept.
     """
 
     def __init__(
@@ -47,3 +49,12 @@ class WordOptions(Estimator):
                 f"Got {self.ngram_range!r}; write for example (1, 2)."
             )
 
+
+def word_option_fields() -> Fields:
+    """Yield what the options must be in a saved model, as `WordOptions.check_values` has it."""
+    yield "weighting", choice(WEIGHTINGS)
+    yield "sublinear_tf", flag()
+    yield "min_df", whole()
+    is_range = ("the second no less than the first", lambda lengths: lengths[0] <= lengths[1])
+    yield "ngram_range", items(whole(1, MOST_LENGTH), least=2, most=2, rule=is_range)
+    yield "hashing_bits", whole(0, MOST_HASHING_BITS)

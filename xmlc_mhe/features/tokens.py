@@ -2,8 +2,11 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
 
 import numpy as np
+
+from ..outputs import cannot_write
 
 DOCS_IN_MEMORY = 20_000  # documents from which on the ids are kept in a temporary file
 
@@ -19,10 +22,9 @@ class Tokens(Sequence[np.ndarray]):
     def __init__(self, pieces: Iterable[list[list[int]]], *, num_docs: int) -> None:
         counts: list[int] = []
         if num_docs > DOCS_IN_MEMORY:
-            with tempfile.TemporaryFile(prefix="xmlc-mhe-tokens-") as file:  # the map keeps it until it goes itself
+            with tempfile.TemporaryFile(prefix="xmlc-mhe-tokens-", buffering=0) as file:  # the map keeps it
                 for piece in self._arrays(pieces, counts):
-                    file.write(piece.tobytes())
-                file.flush()
+                    _write(file, piece.tobytes())
                 self.ids: np.ndarray = np.memmap(file, np.int32, mode="r") if sum(counts) else np.zeros(0, np.int32)
         else:
             self.ids = np.concatenate([np.zeros(0, np.int32), *self._arrays(pieces, counts)])
@@ -40,3 +42,11 @@ class Tokens(Sequence[np.ndarray]):
 
     def __getitem__(self, doc: int) -> np.ndarray:  # type: ignore[override]
         return self.ids[self.ends[doc] - self.lengths[doc] : self.ends[doc]]
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    try:
+        while content:
+            content = content[file.write(content) :]
+    except OSError as error:
+        raise cannot_write(f"{tempfile.gettempdir()}, or another folder in TMPDIR,", error) from None

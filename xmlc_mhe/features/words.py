@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from ..errors import in_short
+from ..errors import data_error_of, in_short
 from ..estimator import check_is_fitted
+from ..state import Fields, array, words
 from .counting import HashingCounter, VocabularyCounter
 from .matrix import divide_rows, row_lengths
-from .options import WordOptions
+from .options import WordOptions, word_option_fields
 
 
 class TextFeatures(WordOptions):
@@ -49,7 +50,7 @@ class TextFeatures(WordOptions):
         return self._weigh(counts)
 
     def transform(self, texts: Sequence[str], *, threads: int = 1) -> csr_array:
-        """Return the features of texts, float32 (num_docs, num_features); words not learnt are ignored."""
+        """Return the features of texts, float32 (num_docs, num_features); words that fit did not see are ignored."""
         check_is_fitted(self, "counter_")
         check_texts(texts)
         return self._weigh(self.counter_.transform(texts, threads=threads))
@@ -82,6 +83,19 @@ class TextFeatures(WordOptions):
             state["idf"] = self.idf_
         return state
 
+    @staticmethod
+    def state_fields(state: dict[str, Any]) -> Fields:
+        """Yield what the entries of `state` must be, and return the numbers of sparse and of dense columns."""
+        yield from word_option_fields()
+        if state["hashing_bits"]:
+            num_features = 1 << state["hashing_bits"]
+        else:
+            yield "vocabulary", words(distinct=True)
+            num_features = len(state["vocabulary"])
+        if state["weighting"] == "tfidf":
+            yield "idf", array("float32", (num_features,), least=0)
+        return num_features, 0
+
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "TextFeatures":
         """Return the fitted transformer whose `state` this is."""
@@ -90,7 +104,8 @@ class TextFeatures(WordOptions):
         if features.hashing_bits:
             features.counter_ = features._hashing_counter()
         else:
-            features.counter_ = VocabularyCounter(state["vocabulary"], features._lengths())
+            with data_error_of("encoder.vocabulary must be terms of texts", "fit the model again"):
+                features.counter_ = VocabularyCounter(state["vocabulary"], features._lengths())
         if features.weighting == "tfidf":
             features.idf_ = state["idf"]
         return features

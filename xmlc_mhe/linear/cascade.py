@@ -1,5 +1,6 @@
 """The Multi-Head Cascade on fixed features: groups of labels first, then the labels of the best groups."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,12 @@ from numba import njit
 from scipy.sparse import csc_array, csr_array, vstack
 
 from ..checks import check_option
-from ..codes.head_sizes import cascade_head_sizes
-from ..codes.label_code import LabelCode
+from ..codes.head_sizes import cascade_head_sizes, head_sizes_field
+from ..codes.label_code import LabelCode, order_field
 from ..codes.orders import LABEL_ORDERS
 from ..features.matrix import HybridMatrix
 from ..predictions import Predictions
+from ..state import Fields, number, optional, part, whole, with_prefix
 from .options import TRAIN_BEAM, SolverOptions
 from .scorer import InvertedIndex
 from .simd import LANES
@@ -38,14 +40,14 @@ class MultiHeadCascade:
     Prediction ranks by the last head's score alone: products of all heads' scores measured far worse.
 
     Args:
-        options: of the solver.
-        head_sizes: lengths of the heads, first to last, or None for `cascade_head_sizes`.
+        options: those of the solver.
+        head_sizes: the lengths of the heads, first to last; None stands for `cascade_head_sizes`.
         label_order: a key of LABEL_ORDERS.
-        train_beam: prefixes that are trained on beside the true ones (Kt).
-        beam: prefixes kept at prediction; "all" scores every label by the last head; "auto" takes BEAM_SIZE
-            where that is BEAM_GAIN times quicker than "all", by operations counted on training documents, or where
-            documents have more than MANY_LABELS labels.
-        cascade_scale: above 0, the later heads see head 1's scores as features times this.
+        train_beam: how many prefixes a document is trained on beside its true ones (Kt).
+        beam: how many prefixes are kept at prediction. "all" scores every label by the last head. "auto" chooses
+            between BEAM_SIZE and "all". It takes BEAM_SIZE where documents have more than MANY_LABELS labels, or where
+            that is BEAM_GAIN times quicker, by the operations counted on training documents.
+        cascade_scale: above 0, head 1's scores times this number are features of the later heads.
     """
 
     name = "mhc"
@@ -154,8 +156,9 @@ class MultiHeadCascade:
         """Return the scores of the CASCADE_GROUPS best groups, clipped to [-1, 1] and shifted to [0, 1], as CSR."""
         groups, scores = head.top_k(X, min(CASCADE_GROUPS, head.num_labels))
         values = (np.clip(scores, -1, 1) + 1) / 2
-        indptr = np.arange(len(groups) + 1, dtype=np.int64) * groups.shape[1]
-        group_scores = csr_array((values.ravel(), groups.ravel(), indptr), (len(groups), head.num_labels))
+        is_group = groups >= 0  # those of a document whose features are not finite are padding
+        indptr = np.concatenate([[0], np.cumsum(is_group.sum(axis=1))])
+        group_scores = csr_array((values[is_group], groups[is_group], indptr), (len(groups), head.num_labels))
         group_scores.sort_indices()
         return group_scores
 
@@ -201,9 +204,29 @@ class MultiHeadCascade:
             "cascade_scale": self.cascade_scale,
             "order": self.code.order,
         }
-        for number, index in enumerate(self.indices, start=1):
-            state |= index.state(f"head_{number}")
+        for digits, index in enumerate(self.indices, start=1):
+            state |= index.state(f"head_{digits}")
         return state
+
+    @staticmethod
+    def state_fields(state: dict[str, Any], *, num_labels: int, num_features: int, num_dense: int) -> Fields:
+        """Yield what the entries of `state` must be."""
+        yield "head_sizes", head_sizes_field(num_labels)
+        yield "beam_size", optional(whole())
+        yield "cascade_scale", number()
+        yield "order", order_field(num_labels)
+        sizes = state["head_sizes"]
+        num_groups = -(-num_labels // math.prod(sizes[1:]))
+        for head, size in enumerate(sizes):
+            has_groups = head > 0 and state["cascade_scale"] > 0  # among its features
+            of_index = InvertedIndex.state_fields(
+                part(state, f"head_{head + 1}."),
+                num_features=num_features + num_groups * has_groups,
+                num_dense=num_dense,
+                num_labels=-(-num_labels // math.prod(sizes[head + 1 :])),
+                width=size if head else None,
+            )
+            yield from with_prefix(f"head_{head + 1}.", of_index)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "MultiHeadCascade":
@@ -212,8 +235,7 @@ class MultiHeadCascade:
         head.code = LabelCode(state["order"], tuple(state["head_sizes"]))
         head.beam_size = state["beam_size"]
         head.indices = [
-            InvertedIndex.from_state(state, f"head_{number}", num_labels=head.code.num_prefixes(number))
-            for number in range(1, head.code.num_heads + 1)
+            InvertedIndex.from_state(part(state, f"head_{digits}.")) for digits in range(1, head.code.num_heads + 1)
         ]
         return head
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..codes.label_code import LabelCode
+from ..codes.label_code import LabelCode, order_field
 from ..codes.orders import frequency_order
 from ..features.matrix import HybridMatrix
 from ..predictions import Predictions
+from ..state import Fields, part, with_prefix
 from .options import SolverOptions
 from .scorer import InvertedIndex
 from .simd import LANES
@@ -16,7 +17,10 @@ from .training import fit_head, margins_to_probs
 
 
 class OneVsRest:
-    """One linear classifier a label; labels are kept by descending frequency, so that ties go to frequent ones."""
+    """One linear classifier for each label.
+
+    Labels are stored by descending frequency, so that of equal scores the more frequent label comes first.
+    """
 
     name = "vanilla"
 
@@ -56,10 +60,19 @@ class OneVsRest:
         """Return what `from_state` needs: JSON values and arrays."""
         return {"order": self.code.order, **self.index.state("head_1")}
 
+    @staticmethod
+    def state_fields(state: dict[str, Any], *, num_labels: int, num_features: int, num_dense: int) -> Fields:
+        """Yield what the entries of `state` must be."""
+        yield "order", order_field(num_labels)
+        of_index = InvertedIndex.state_fields(
+            part(state, "head_1."), num_features=num_features, num_dense=num_dense, num_labels=num_labels
+        )
+        yield from with_prefix("head_1.", of_index)
+
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "OneVsRest":
         """Return the trained head whose `state` this is."""
         head = cls(SolverOptions())
         head.code = LabelCode(state["order"], (len(state["order"]),))
-        head.index = InvertedIndex.from_state(state, "head_1", num_labels=len(state["order"]))
+        head.index = InvertedIndex.from_state(part(state, "head_1."))
         return head

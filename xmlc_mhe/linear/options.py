@@ -9,7 +9,7 @@ TRAIN_BEAM = 30  # prefixes that a document is trained on beside its true ones, 
 class SolverOptions:
     """How a head is trained; the defaults were chosen on the dev parts of eurlex57k and llms4subjects-en.
 
-    C, positive_weight, bias_feature, passes, eps: see `solve_block`. prune: weights |w| <= prune are dropped.
+    C, positive_weight, bias_feature, passes, eps: see `solve_block`. prune: weights with |w| <= prune are dropped.
     """
 
     C: float = 0.5

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
-from ..errors import DataError
 from ..features.matrix import HybridMatrix
 from ..predictions import Predictions, empty_predictions, keep_best
+from ..state import MOST_LENGTH, Fields, array, ascends, choice, whole
 from .simd import LANES, dense_dot
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]  # feature, label and weight of each entry
@@ -20,9 +20,9 @@ DOCS_TOGETHER = 32  # documents that are multiplied with a tile while it is in t
 class InvertedIndex(NamedTuple):
     """The weights of a head, stored by feature: feature f weighs on labels[indptr[f] : indptr[f + 1]].
 
-    A weight is stored in a byte, as the nearest of 128 magnitudes in geometric progression and a sign: at most 3%
-    off, which moved P@1,3,5 by at most 0.06 points on the dev parts of eurlex57k and llms4subjects-en. Weights of dense
-    features are stored whole, in the tiles of LANES labels that the solver trained together.
+    A weight takes one byte: a sign, and the nearest of 128 magnitudes in geometric progression. The error is at most
+    3%. It changed P@1,3,5 by at most 0.06 points on the dev parts of eurlex57k and llms4subjects-en. Weights of dense
+    features are stored as float32, in the tiles of LANES labels that the solver trained together.
 
     indptr: int64 (num_features + 1,). labels: uint16 or int32 (nnz,), ascending within a feature. codes: uint8 (nnz,).
     levels: float32 (256,), the weight of each code. bias: float32 (num_labels,). tiles: float32 (num_tiles, num_dense,
@@ -74,25 +74,27 @@ class InvertedIndex(NamedTuple):
         """Return what `from_state` needs, the names beginning with the prefix."""
         return {f"{prefix}.{name}": value for name, value in self._asdict().items()}
 
+    @staticmethod
+    def state_fields(
+        state: dict[str, Any], *, num_features: int, num_dense: int, num_labels: int, width: int | None = None
+    ) -> Fields:
+        """Yield what the entries of `state`, without the prefix, must be; the kernels rely on it for every index."""
+        yield "indptr", array("int64", (num_features + 1,), least=0, rule=("from 0 on, ascending", _are_pointers))
+        indptr = state["indptr"]
+        num_entries = int(indptr[-1])
+        in_order = ("ascending within a feature", lambda labels: _ascend_within(indptr, labels))
+        dtype = np.dtype(label_dtype(num_labels)).name
+        yield "labels", array(dtype, (num_entries,), least=0, most=num_labels - 1, rule=in_order)
+        yield "codes", array("uint8", (num_entries,))
+        yield "levels", array("float32", (2 * NUM_LEVELS,))
+        yield "bias", array("float32", (num_labels,))
+        yield "width", whole(1, MOST_LENGTH) if width is None else choice((width,))
+        yield "tiles", array("float32", (_num_tiles(num_labels, state["width"]), num_dense, LANES))
+
     @classmethod
-    def from_state(cls, state: dict[str, Any], prefix: str, *, num_labels: int) -> "InvertedIndex":
-        """Return the index whose `state` this is. Raises DataError where its arrays do not fit together."""
-        index = cls(**{name: state[f"{prefix}.{name}"] for name in cls._fields})
-        ends_fit = index.indptr[0] == 0 and index.indptr[-1] == len(index.labels) == len(index.codes)
-        if not (
-            ends_fit
-            and (np.diff(index.indptr) >= 0).all()
-            and len(index.levels) == 2 * NUM_LEVELS
-            and len(index.bias) == num_labels
-            and index.width > 0
-            and index.tiles.ndim == 3
-            and len(index.tiles) == _num_tiles(num_labels, index.width)
-            and index.tiles.shape[2] == LANES
-        ):
-            raise DataError(f"{prefix} must be an index of weights. Got arrays that do not fit together; fit again.")
-        if len(index.labels) and not 0 <= index.labels.min() <= index.labels.max() < num_labels:
-            raise DataError(f"{prefix} must have labels from 0 to {num_labels - 1}. Got others; fit again.")
-        return index
+    def from_state(cls, state: dict[str, Any]) -> "InvertedIndex":
+        """Return the index whose `state` this is, without the prefix."""
+        return cls(**{name: state[name] for name in cls._fields})
 
     @property
     def num_labels(self) -> int:
@@ -114,6 +116,18 @@ class InvertedIndex(NamedTuple):
         groups = np.sort(groups, axis=1)
         _top_k_of_groups(self, X.sparse.indptr, X.sparse.indices, X.sparse.data, X.dense, groups, *best)
         return best
+
+
+def _are_pointers(indptr: np.ndarray) -> bool:
+    return bool(indptr[0] == 0) and ascends(indptr)
+
+
+def _ascend_within(indptr: np.ndarray, labels: np.ndarray) -> bool:
+    """Return whether labels ascend, each once, but where the entries of another feature begin."""
+    falls = labels[1:] <= labels[:-1]
+    starts = indptr[(indptr > 0) & (indptr < len(labels))]
+    falls[starts - 1] = False
+    return not falls.any()
 
 
 def _num_tiles(num_labels: int, width: int) -> int:
@@ -239,7 +253,7 @@ def _top_k_of_groups(
     indptr, labels, codes, levels = index.indptr, index.labels, index.codes, index.levels
     bias, width, num_groups = index.bias, index.width, groups.shape[1]
     has_dense = X_dense.shape[1] > 0
-    scores = np.empty((num_groups, width), np.float32)  # (K, m)
+    scores = np.empty((num_groups, min(width, len(bias))), np.float32)  # (K, m)
     sums = np.empty(LANES, np.float32)
     for doc in range(len(best_labels)):
         for slot in range(num_groups):

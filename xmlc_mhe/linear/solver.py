@@ -41,9 +41,9 @@ def solve_block(
 ) -> int:
     """Train LANES classifiers on the same documents, into W, and return the number of visits to a document.
 
-    The first pass takes the documents with a positive label first: the weights they leave show most of the others to be
-    easy negatives, which are left out (shrinking: every alpha at zero, no gradient below it) until a pass over the rest
-    changes little; then all are visited again.
+    The first pass starts with the documents that have a positive label. The weights after these show that most of the
+    other documents are easy negatives: every alpha is zero, and no gradient would raise it. Such documents are left
+    out (shrinking) until a pass over the rest changes little. Then all documents are visited again.
 
     Args:
         W: float32 (num_dense + num_features, LANES) from `aligned_zeros`; holds the weights on return.
@@ -53,7 +53,7 @@ def solve_block(
         dense, rows: float32 (any number of rows, num_dense) and int (num_docs,); a document has, beside those features,
             the values of its row of dense, whose weights stand first in W.
         positive: uint16 (num_docs,); bit l is set where the document has the label of lane l.
-        C, positive_weight: weight of the loss of negatives, and that of positives over it, > 0.
+        C, positive_weight: the loss of a negative has the weight C, that of a positive has positive_weight * C; > 0.
         bias_feature: value c of the feature that every document has; 0 keeps the bias as it is.
         passes: most passes over the documents.
         eps: a pass over all documents that changes no alpha by more than this, or than LEAST_CHANGE, is the last.

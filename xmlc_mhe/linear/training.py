@@ -14,6 +14,7 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from ..features.matrix import HybridMatrix
+from ..outputs import cannot_write, scratch_folder
 from ..progress import track
 from .options import SolverOptions
 from .scorer import Entries, InvertedIndex, label_dtype
@@ -98,7 +99,7 @@ class GroupData(NamedTuple):
             np.array([X.sparse.shape[1]]),
         )
 
-    def save(self, folder: str) -> None:
+    def save(self, folder: Path) -> None:
         """Write a file for each array."""
         for name, array in self._asdict().items():
             if array is not None:
@@ -123,9 +124,13 @@ def _group_jobs(data: GroupData, settings: dict[str, Any], *, share_memory: bool
     if share_memory:
         yield (joblib.delayed(_fit_group)(data, group, **settings) for group in groups)
         return
-    with tempfile.TemporaryDirectory(prefix="xmlc-mhe-", dir=os.environ.get("JOBLIB_TEMP_FOLDER")) as folder:
-        data.save(folder)
-        yield (joblib.delayed(_fit_group_of_files)(folder, group, **settings) for group in groups)
+    place = Path(os.environ.get("JOBLIB_TEMP_FOLDER") or tempfile.gettempdir())
+    with scratch_folder(place / "xmlc-mhe") as folder:
+        try:
+            data.save(folder)
+        except OSError as error:
+            raise cannot_write(f"{place}, or another folder in JOBLIB_TEMP_FOLDER,", error) from None
+        yield (joblib.delayed(_fit_group_of_files)(str(folder), group, **settings) for group in groups)
 
 
 def _fit_group_of_files(folder: str, group: int, **settings: Any) -> tuple[Entries, list[np.ndarray], np.ndarray]:

@@ -1,7 +1,6 @@
 """A checkpoint: everything that a training needs to go on to the bit, in one safetensors file, never executed."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,20 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import DataError, in_short
+from ..outputs import cannot_write, whole_file
 
 FILE = "checkpoint.safetensors"
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-    """Write tensors and JSON values; the file is replaced when it is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{FILE}-{os.getpid()}"
+    """Write tensors and JSON values; the file is replaced when it is whole. Raises DataError where it cannot be."""
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     try:
-        copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-        save_file(copies, scratch, metadata={"values": json.dumps(values)})
-        scratch.replace(folder / FILE)
-    finally:
-        scratch.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / FILE) as written:
+            save_file(copies, written, metadata={"values": json.dumps(values)})
+    except (OSError, SafetensorError) as error:
+        raise cannot_write(folder / FILE, error) from None
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

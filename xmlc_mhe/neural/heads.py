@@ -13,24 +13,30 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..lazy import LazyClasses
+from ..linear.heads import MEMBERS as LINEAR_MEMBERS
+from ..linear.heads import is_own_linear_head
 
 MEMBERS = ("name", "takes_many_labels", "is_fixed", "loss", "top_k")  # that the class of a head of your own must have
 
 
 class NeuralHeads(LazyClasses):
-    """Name -> class of a head; a class of your own stands for itself, and is not among the names."""
+    """Name -> class of a head. A class of your own stands for itself, and is not among the names."""
 
     def __getitem__(self, name: Any) -> Any:
-        return name if isinstance(name, type) else super().__getitem__(name)
+        is_own = isinstance(name, type) and not is_own_linear_head(name)
+        return name if is_own else super().__getitem__(name)
 
 
 def check_own_head(head: Any, names: Iterable[str]) -> None:
-    """Raise ValueError unless a class has the members of a neural head, and a name that is none of names."""
-    for member in MEMBERS:
+    """Raise ValueError unless a class has the members of a neural or of a linear head, and a name that is not taken."""
+    is_linear = is_own_linear_head(head)
+    members, page = (LINEAR_MEMBERS, "extending.md") if is_linear else (MEMBERS, "tutorials/own-head.md")
+    kind = "class of a linear head" if is_linear else "torch.nn.Module class"
+    for member in members:
         if not hasattr(head, member):
             raise ValueError(
-                f"head must be a name, or a torch.nn.Module class with {', '.join(MEMBERS)}. Got {head.__name__}, "
-                f"without {member}; see docs/tutorials/own-head.md."
+                f"head must be a name, or a {kind} with {', '.join(members)}. Got {head.__name__}, without {member}; "
+                f"see docs/{page}."
             )
     if head.name in names:
         raise ValueError(

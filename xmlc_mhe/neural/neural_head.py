@@ -12,10 +12,14 @@ from scipy.special import expit, softmax
 from torch import nn
 
 from ..checks import check_option, check_whole
+from ..codes.label_code import order_field
 from ..codes.orders import LABEL_ORDERS
+from ..errors import data_error_of
 from ..features.picking import pick
+from ..features.shapes import tensor_fields, without_memory
 from ..metrics import evaluate, metric_names
 from ..predictions import Predictions, concatenate_predictions, empty_predictions
+from ..state import MOST_LENGTH, Fields, choice, mapping, optional, whole, with_prefix
 from .body import Body, HeadOnBody
 from .distributed import choose_device, gather_from_processes, rank_and_size
 from .heads import HEADS
@@ -202,6 +206,38 @@ class NeuralHead:
         return state
 
     @classmethod
+    def state_fields(
+        cls,
+        state: dict[str, Any],
+        *,
+        num_labels: int,
+        num_features: int,
+        num_dense: int,
+        head_class: Any = None,
+    ) -> Fields:
+        """Yield what the entries of `state` must be: the tensors are those of modules that are built without memory.
+
+        Args:
+            head_class: as for `from_state`.
+        """
+        is_on_encoder = num_features == 0
+        yield "name", choice(HEADS if head_class is None else (head_class.name,))
+        yield "options", mapping()
+        yield "dim", choice((None,)) if is_on_encoder else optional(whole(1, MOST_LENGTH))
+        yield "hidden", choice((None,) if is_on_encoder else (None, True, False))
+        yield "kind", choice(("encoder",) if is_on_encoder else ("bag", "linear", "none"))
+        yield "num_features", choice((num_features or num_dense,))
+        yield "num_labels", choice((num_labels,))
+        encoder = SizeOnly(num_dense) if is_on_encoder else None
+        with data_error_of("head.options must be those of the head", "fit the model again"):
+            head = without_memory(lambda: cls._built_as(state, encoder, head_class), or_with=head_class is not None)
+        if head._orders_labels:
+            yield "order", order_field(num_labels)
+        yield from with_prefix("module.", tensor_fields(head.model.head))
+        if encoder is None:
+            yield from with_prefix("body.", tensor_fields(head.model.body))
+
+    @classmethod
     def from_state(
         cls, state: dict[str, Any], *, encoder: nn.Module | None = None, head_class: Any = None
     ) -> "NeuralHead":
@@ -211,19 +247,24 @@ class NeuralHead:
             encoder: the one that the head was trained with, if there was one.
             head_class: the class of a head of your own; None: the one that the state names.
         """
-        options = {name: tuple(value) if isinstance(value, list) else value for name, value in state["options"].items()}
-        head = cls(head_class or HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
-        if state["kind"] == "encoder":
-            assert encoder is not None
-            head._build_on(encoder, state["num_labels"])
-        else:
-            head._build(state["kind"], state["num_features"], state["num_labels"])
+        head = cls._built_as(state, encoder, head_class)
         head.order = state["order"] if head._orders_labels else np.arange(state["num_labels"], dtype=np.int32)
         parts = {"module": head.model.head} | ({} if encoder is not None else {"body": head.model.body})
         for part, module in parts.items():
             names = module.state_dict().keys()
             module.load_state_dict({name: torch.tensor(state[f"{part}.{name}"]) for name in names})
         head.model.eval().requires_grad_(False)
+        return head
+
+    @classmethod
+    def _built_as(cls, state: dict[str, Any], encoder: nn.Module | None, head_class: Any) -> "NeuralHead":
+        """Return a head with the options of a state, its tensors new."""
+        options = {name: tuple(value) if isinstance(value, list) else value for name, value in state["options"].items()}
+        head = cls(head_class or HEADS[state["name"]], options=options, dim=state["dim"], hidden=state["hidden"])
+        if encoder is not None:
+            head._build_on(encoder, state["num_labels"])
+        else:
+            head._build(state["kind"], state["num_features"], state["num_labels"])
         return head
 
     @property
@@ -301,6 +342,14 @@ class NeuralHead:
         return {"head": self.name, "options": self.options | {"seed": self.seed}, "training": options} | {
             "labels": [*Y.shape, int(Y.nnz)]
         }
+
+
+class SizeOnly(nn.Module):
+    """In place of an encoder where nothing but the length of its features, dim, is asked for."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
 
 
 def len_of(documents: Any) -> int:

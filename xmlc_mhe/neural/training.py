@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..errors import in_short
 from ..features.picking import lengths_of, pick
+from ..outputs import whole_file
 from ..progress import track
 from .batches import batches_of_epoch, labels_of
 from .body import HeadOnBody
@@ -283,7 +284,8 @@ class _Training:
         if path.exists() and not self.rank:
             lines = path.read_text().splitlines()
             kept = [line for line in lines if json.loads(line)["step"] <= self.progress.step]
-            path.write_text("".join(f"{line}\n" for line in kept))
+            with whole_file(path) as written:
+                written.write_text("".join(f"{line}\n" for line in kept))
 
 
 @contextlib.contextmanager

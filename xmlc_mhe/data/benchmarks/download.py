@@ -1,7 +1,9 @@
 """Downloads that go on where they stopped and are checked by SHA-256, and benchmarks fetched with them."""
 
+import contextlib
 import hashlib
 import logging
+import os
 import shutil
 import tarfile
 import urllib.error
@@ -14,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from ...errors import DataError, in_short, listed
+from ...outputs import FULL, cannot_write, is_locked_elsewhere, scratch_folder
 from ...progress import track
 from ..formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..reading import load_dataset
@@ -38,18 +41,38 @@ def download(url: str, path: Path, *, sha256: str | None = None) -> str:
         download is kept to go on from, a wrong one is removed.
     """
     part = path.with_name(f"{path.name}.part")
-    try:
-        _fetch(url, part)
-    except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
-        raise DataError(
-            f"{url} must be a file that can be fetched. Got: {in_short(error)}; run it again to go on."
-        ) from None
-    found = sha256_of(part)
-    if sha256 is not None and found != sha256.lower():
-        part.unlink()
-        raise DataError(f"{url} must have the SHA-256 {sha256}. Got {found}; it was removed, fetch it again.")
-    part.replace(path)
+    with _locked(part):
+        try:
+            _fetch(url, part)
+        except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise cannot_write(part, error) from None
+            raise DataError(
+                f"{url} must be a file that can be fetched. Got: {in_short(error)}; run it again to go on."
+            ) from None
+        found = sha256_of(part)
+        if sha256 is not None and found != sha256.lower():
+            part.unlink()
+            raise DataError(f"{url} must have the SHA-256 {sha256}. Got {found}; it was removed, fetch it again.")
+        part.replace(path)
     return found
+
+
+@contextlib.contextmanager
+def _locked(part: Path) -> Iterator[None]:
+    """Keep other processes from the same download meanwhile; a part that stays empty is removed."""
+    try:
+        file = part.open("ab")
+    except OSError as error:
+        raise cannot_write(part, error) from None
+    with file:
+        if is_locked_elsewhere(file):
+            raise DataError(f"{part} must be fetched by one process. Got another at work on it; wait for that one.")
+        try:
+            yield
+        finally:
+            if part.exists() and part.stat().st_size == 0:
+                part.unlink()
 
 
 def _fetch(url: str, part: Path) -> None:
@@ -66,7 +89,7 @@ def _fetch(url: str, part: Path) -> None:
                 return  # nothing is missing
             if error.code != 416:
                 raise
-        part.unlink()  # longer than the file: of another one
+        os.truncate(part, 0)  # longer than the file: of another one
         return _fetch(url, part)
     with response:
         is_rest = response.status == 206 and str(response.headers.get("Content-Range")).startswith(f"bytes {start}-")
@@ -116,8 +139,13 @@ def fetch_benchmark(
         return _fetch_from_hub(card, data_dir, options)
     if not card.downloads:
         raise DataError(f"{card.name} must be fetched by hand. Got no address of a file; see {card.source}.")
-    for archive in card.downloads:
-        _fetch_archive(archive, data_dir, sha256=sha256 or archive.sha256)
+    archives = [_fetch_archive(archive, data_dir, sha256=sha256 or archive.sha256) for archive in card.downloads]
+    with scratch_folder(data_dir / card.name) as unpacked:
+        for path in archives:
+            _unpack(path, unpacked)
+        _move(unpacked, data_dir)
+    for path in archives:
+        path.unlink()
     folder = find_folder(card, str(data_dir))
     if folder is None:
         got = listed(sorted(path.name for path in data_dir.iterdir()))
@@ -128,21 +156,36 @@ def fetch_benchmark(
     return folder
 
 
-def _fetch_archive(archive: Download, data_dir: Path, *, sha256: str | None) -> None:
+def _fetch_archive(archive: Download, data_dir: Path, *, sha256: str | None) -> Path:
     path = data_dir / Path(urlsplit(archive.url).path).name
     found = download(archive.url, path, sha256=sha256)
     if sha256 is None:
         logger.warning("%s: no SHA-256 is known to check it with; got %s", path.name, found)
+    return path
+
+
+def _unpack(path: Path, folder: Path) -> None:
     try:
         if path.suffix == ".zip":
-            shutil.unpack_archive(path, data_dir)
+            shutil.unpack_archive(path, folder)
         else:
-            shutil.unpack_archive(path, data_dir, filter="data")
+            shutil.unpack_archive(path, folder, filter="data")
     except (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile) as error:  # ReadError is an OSError
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise cannot_write(path.parent, error) from None
         raise DataError(
             f"{path} must be a whole archive. Got: {in_short(error)}; remove it and fetch it again."
         ) from None
-    path.unlink()
+
+
+def _move(source: Path, folder: Path) -> None:
+    """Move what is in one folder into another, and into the folders that are there already."""
+    for entry in source.iterdir():
+        target = folder / entry.name
+        if entry.is_dir() and target.is_dir():
+            _move(entry, target)
+        else:
+            entry.replace(target)
 
 
 def _fetch_from_hub(card: Card, data_dir: Path, options: ReadOptions) -> Path:

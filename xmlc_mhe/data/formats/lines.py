@@ -33,7 +33,7 @@ def read_lines(path: Path | None, *, keep_ends: bool = False) -> Iterator[bytes]
                 yield line if keep_ends else line.removesuffix(b"\n").removesuffix(b"\r")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         suffix = path.suffix if path else ""
-        kind = f"a whole {suffix} file" if suffix in COMPRESSIONS else "a file that can be read"
+        kind = f"a whole {suffix} file" if suffix and suffix in COMPRESSIONS else "a file that can be read"
         raise DataError(f"{name_of(path)} must be {kind}. Got: {in_short(error)}; write or fetch it again.") from None
     if is_empty:
         raise DataError(f"{name_of(path)} must hold a line for each document. Got nothing; check where it comes from.")

@@ -2,13 +2,13 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...errors import DataError, in_short
+from ...errors import DataError
+from ...outputs import cannot_write, whole_file
 from . import analysis, plots
 from .analysis import Entry, read_entries
 
@@ -138,10 +138,8 @@ def _write(files: dict[str, str], folder: Path) -> None:
     """Write the files one by one, each whole or not at all."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                written = Path(scratch, name)
-                written.write_text(content, encoding="utf-8", errors="backslashreplace")
-                written.replace(folder / name)
     except OSError as error:
-        raise DataError(f"{folder} must be a folder to write to. Got: {in_short(error)}; choose another.") from None
+        raise cannot_write(folder, error) from None
+    for name, content in files.items():
+        with whole_file(folder / name) as written:
+            written.write_text(content, encoding="utf-8", errors="backslashreplace")

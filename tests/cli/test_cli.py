@@ -95,7 +95,8 @@ def test_a_user_fits_evaluates_and_predicts(records, tmp_path):
     fitted = run("fit", "records", "-m", tmp_path / "model", cwd=records.parent)
     assert (fitted.returncode, fitted.stdout) == (0, b"")
     assert re.fullmatch(
-        r"xmlc-mhe: 19 documents are held out, too few to learn a ranking from \(500\): margins are calibrated instead\n"
+        r"xmlc-mhe: 19 documents are held out, too few to learn a ranking from \(500\): margins are calibrated "
+        r"instead\n"
         rf"xmlc-mhe: 96 documents, 12 labels, heads of 1 x 16, beam all; fitted in \d+\.\d s; {tmp_path}/model is "
         rf"\d+\.\d MB\n",
         fitted.stderr.decode(),
@@ -155,7 +156,11 @@ def test_every_format_holds_what_the_api_predicts(model, records, tmp_path, caps
 def test_the_figures_of_eval_are_those_of_the_api_and_of_the_table(model, records, tmp_path, capsys):
     path = tmp_path / "result.json"
     assert main(["eval", str(model), str(records), "-k", "1,4", "--json", str(path)]) == 0
-    table = capsys.readouterr().out.splitlines()
+    table, of_sets = capsys.readouterr().out.split("\n\n", 1)
+    table = table.splitlines()
+    rules = [line.split()[0] for line in of_sets.splitlines()[1:5]]
+    assert rules == ["0.5", "micro-f1", "macro-f1", "doc-f1"]
+    assert "probabilities: ECE " in of_sets
     loaded, (test,) = XMLCClassifier.load(model), load_dataset(records, parts=("test",))
     propensity = loaded.label_propensity(num_labels=test.Y.shape[1])
     expected = evaluate(test.Y, loaded.predict(test, 4), metric_names((1, 4), metrics=METRICS), propensity=propensity)

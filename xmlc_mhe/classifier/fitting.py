@@ -12,6 +12,7 @@ from ..features.matrix import HybridMatrix
 from ..features.picking import pick
 from ..features.words import TextFeatures
 from ..neural.heads import HEADS as NEURAL_HEADS
+from ..predictions import Predictions
 from ..ranking.evidence import Training
 from ..ranking.learning import hold_out, learn_evidence, learn_ranking
 from ..ranking.stage import RankingStage
@@ -58,7 +59,13 @@ def fit_parts(
         trial.fit(pick(X, rest), Y[rest], **on_dev)
     head.fit(X, Y, **on_dev)
     X, names = HybridMatrix.of(X), name_features(encoder, label_names)
-    stage = _learn(options, trial.top_k, Training(X[rest], Y[rest], names), X[held], Y[held])
+    top_k = trial.top_k
+    if options.head in NEURAL_HEADS:  # which takes one block of features
+
+        def top_k(X: HybridMatrix, k: int) -> Predictions:
+            return trial.top_k(X.sparse if X.sparse.shape[1] else X.dense, k)
+
+    stage = _learn(options, top_k, Training(X[rest], Y[rest], names), X[held], Y[held])
     if stage.evidence:
         stage.evidence = learn_evidence(Training(X, Y, names), neighbours=options.neighbours)
     return stage

@@ -155,6 +155,12 @@ def part(state: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
+def undeclared(state: dict[str, Any], **sizes: Any) -> Fields:
+    """Yield the entries that a part has, whatever they are: those of a class that declares none."""
+    for name in state:
+        yield name, Field("anything", lambda value: True)
+
+
 def with_prefix(prefix: str, fields: Fields) -> Fields:
     """Yield a part's fields, a prefix before the names, and return what it returns."""
     while True:

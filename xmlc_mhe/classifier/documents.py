@@ -78,7 +78,7 @@ def labels_of_names(Y: Iterable[Any], known: list[str] | None = None) -> tuple[c
     num_known = len(ids)
     for name in chain.from_iterable(names):
         ids.setdefault(name, len(ids))
-    indptr = np.cumsum([0, *map(len, names)])
+    indptr = np.cumsum([0, *map(len, names)]).astype(np.int32)  # as read from files: kernels compile once
     indices = np.fromiter((ids[name] for name in chain.from_iterable(names)), np.int32, indptr[-1])
     labels = csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(names), len(ids)))
     labels.sort_indices()

@@ -15,9 +15,13 @@ from ..features.learned import EncoderFeatures
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..model_files import read_model
 from ..neural.heads import HEADS as NEURAL_HEADS
+<<<<<<< HEAD
 from ..ranking.stage import RankingStage
 from ..ranking.state_fields import ranking_fields
 from ..state import Fields, array, check_state, choice, mapping, part, text, whole, with_prefix, words
+=======
+from ..state import Fields, array, check_state, choice, mapping, part, text, undeclared, whole, with_prefix, words
+>>>>>>> main
 from .encoders import ENCODER_CLASSES, LEARNED_CLASSES
 from .heads import head_class
 from .options import HEADS, ClassifierOptions
@@ -72,13 +76,19 @@ def state_fields(state: dict[str, Any], *, encoder_class: Any = None, own_head: 
     num_features, num_dense = yield from with_prefix("encoder.", of_encoder)
     sizes = {"num_labels": num_labels, "num_features": num_features, "num_dense": num_dense}
     head = own_head if "head_class" in state else state["head_name"]
-    if head in NEURAL_HEADS or isinstance(head, type):
+    if head in NEURAL_HEADS:
         yield "head.name", choice((state["head_name"],))
         sizes["head_class"] = NEURAL_HEADS[head] if isinstance(head, type) else None
+<<<<<<< HEAD
     yield from with_prefix("head.", head_class(head).state_fields(part(state, "head."), **sizes))
     if stage := part(state, "ranking."):
         of_stage = {"num_labels": num_labels, "num_features": num_features, "num_dense": num_dense}
         yield from with_prefix("ranking.", ranking_fields(stage, **of_stage))
+=======
+    of_head, trained = part(state, "head."), head_class(head)
+    declared = getattr(trained, "state_fields", undeclared)  # a linear head of your own need not declare its entries
+    yield from with_prefix("head.", declared(of_head, **sizes))
+>>>>>>> main
 
 
 def read_parts(
@@ -98,7 +108,7 @@ def read_parts(
     model = _with_params(state, options_class, head=head, place=folder)
     model.set_params(encoder=model.encoder or encoder, threads=threads)
     of_head: dict[str, Any] = {}
-    if head in NEURAL_HEADS or isinstance(head, type):
+    if head in NEURAL_HEADS:
         on_encoder = encoder.module_ if isinstance(encoder, EncoderFeatures) else None
         of_head = {"head_class": NEURAL_HEADS[head], "encoder": on_encoder}
     model.head_ = head_class(head).from_state(part(state, "head."), **of_head)

@@ -15,13 +15,9 @@ from ..features.learned import EncoderFeatures
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..model_files import read_model
 from ..neural.heads import HEADS as NEURAL_HEADS
-<<<<<<< HEAD
 from ..ranking.stage import RankingStage
 from ..ranking.state_fields import ranking_fields
-from ..state import Fields, array, check_state, choice, mapping, part, text, whole, with_prefix, words
-=======
 from ..state import Fields, array, check_state, choice, mapping, part, text, undeclared, whole, with_prefix, words
->>>>>>> main
 from .encoders import ENCODER_CLASSES, LEARNED_CLASSES
 from .heads import head_class
 from .options import HEADS, ClassifierOptions
@@ -79,16 +75,12 @@ def state_fields(state: dict[str, Any], *, encoder_class: Any = None, own_head: 
     if head in NEURAL_HEADS:
         yield "head.name", choice((state["head_name"],))
         sizes["head_class"] = NEURAL_HEADS[head] if isinstance(head, type) else None
-<<<<<<< HEAD
-    yield from with_prefix("head.", head_class(head).state_fields(part(state, "head."), **sizes))
-    if stage := part(state, "ranking."):
-        of_stage = {"num_labels": num_labels, "num_features": num_features, "num_dense": num_dense}
-        yield from with_prefix("ranking.", ranking_fields(stage, **of_stage))
-=======
     of_head, trained = part(state, "head."), head_class(head)
     declared = getattr(trained, "state_fields", undeclared)  # a linear head of your own need not declare its entries
     yield from with_prefix("head.", declared(of_head, **sizes))
->>>>>>> main
+    if stage := part(state, "ranking."):
+        of_stage = {"num_labels": num_labels, "num_features": num_features, "num_dense": num_dense}
+        yield from with_prefix("ranking.", ranking_fields(stage, **of_stage))
 
 
 def read_parts(

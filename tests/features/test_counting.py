@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
 from xmlc_mhe.features import counting, terms
-from xmlc_mhe.features.characters import lower_ascii_words, lower_words
+from xmlc_mhe.features.characters import ascii_table, character_table
 from xmlc_mhe.features.counting import HashingCounter, VocabularyCounter
 
 LEAST_HASH = "aivlts3m"
@@ -139,7 +139,7 @@ def test_real_texts_are_counted_as_by_scikit_learn(shared, name):
 
 def test_a_long_text_is_cut_between_words_and_its_ngrams_go_over_the_cuts(small_pieces):
     text = "one two three ΑΣ four five sixsixsixsixsixsixsixsixsix seven İx eight nine ten " * 3
-    pieces = [data for data, _ in counting._encoded([text])]
+    pieces = [data for data, _ in counting.WORDS.encoded([text], 20)]
     assert len(pieces) > 6
     assert max(map(len, pieces)) < 60
     assert_counts_are_those_of_scikit_learn([text], (1, 3), others=[text, "ten one two"])
@@ -191,11 +191,11 @@ def test_terms_with_equal_hashes_are_told_apart():
 
 
 def test_the_bytes_of_every_character_are_those_of_its_lower_case_if_it_is_of_words():
-    for code, packed in enumerate(lower_words().tolist()):
+    for code, packed in enumerate(character_table().tolist()):
         lower = "i" if chr(code) == "İ" else chr(code).lower()
         expected = lower.encode() if re.match(r"\w", lower) else b""
-        assert packed.to_bytes(4, "little").rstrip(b"\0") == expected
-    np.testing.assert_array_equal(lower_ascii_words(), lower_words()[:128])
+        assert packed.to_bytes(8, "little").rstrip(b"\0") == expected
+    np.testing.assert_array_equal(ascii_table(), character_table()[:128])
 
 
 @pytest.mark.parametrize("num_columns", [2**30, 1000003])

@@ -1,6 +1,5 @@
-"""Counts of the words of texts and of their n-grams, as scikit-learn's CountVectorizer and HashingVectorizer count."""
+"""Counts of the terms of texts; words are those of scikit-learn's CountVectorizer and HashingVectorizer by default."""
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,14 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from .characters import lower_ascii_words, lower_words
-from .term_counts import BYTE, ENTRIES, count_terms, sort_rows
+from .analysis import Analysis
+from .character_counts import count_characters
+from .characters import SPACE
+from .term_counts import BEGINS, BYTE, COUNTS, ENTRIES, FINDS_WORDS, LEARNS, UNIT_BLOCKS, count_terms, sort_rows
 from .term_hashes import hash_terms
-from .terms import SPACE, Terms, add_vocabulary, merge_terms
+from .terms import Terms, add_vocabulary, add_words, merge_terms
+from .word_forms import WordForms
 
 PIECE_CHARACTERS = 1 << 17  # of texts that are counted together
-MOST_HASHED_TERMS = 1 << 16  # that a thread keeps for its next piece; a larger table is slower than a new one
-BETWEEN_WORDS = re.compile(r"\W")
+MOST_HASHED_TERMS = 1 << 16  # new ones that a thread keeps for its next piece; a larger table is slower than a new one
+NO_FORMS = np.empty(0, np.int32)
+WORDS = Analysis()
 
 
 class Rows(NamedTuple):
@@ -32,20 +35,25 @@ class VocabularyCounter:
 
     Args:
         vocabulary: the terms in the order of their columns; the words of an n-gram have a space between them.
-        ngram_range: the fewest and the most words of a term.
+        ngram_range: the fewest and the most words of a term, or characters.
+        analysis: how texts become terms.
     Raises: ValueError: the vocabulary is empty, or a term is there twice or has a control character.
     """
 
-    def __init__(self, vocabulary: Sequence[str], ngram_range: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, vocabulary: Sequence[str], ngram_range: tuple[int, int] = (1, 1), analysis: Analysis = WORDS
+    ) -> None:
         self.vocabulary = list(vocabulary)
         self.ngram_range = ngram_range
+        self.analysis = analysis
         self.num_columns = len(self.vocabulary)
         data = np.frombuffer("\n".join([*self.vocabulary, ""]).encode("utf-8", "surrogatepass"), np.uint8)
-        most_words = self.num_columns + int(np.count_nonzero(data == SPACE))
+        of_words = not analysis.is_of_characters
+        most_words = self.num_columns + (int(np.count_nonzero(data == SPACE)) if of_words else 0)
         terms = Terms.with_room(2 * most_words - self.num_columns, len(data) // 8 + most_words)
         column_of = np.full(len(terms.first), -1, np.int32)
         if np.count_nonzero(data < SPACE) == self.num_columns:
-            add_vocabulary(terms, data, np.empty(len(data) // 8 + 1, np.uint64), column_of)
+            add_vocabulary(terms, data, of_words, np.empty(len(data) // 8 + 1, np.uint64), column_of)
         if not np.count_nonzero(column_of >= 0) == self.num_columns > 0:
             raise ValueError(
                 "vocabulary must hold a term or more, each once and without control characters. "
@@ -57,7 +65,13 @@ class VocabularyCounter:
 
     @classmethod
     def fit_transform(
-        cls, texts: Iterable[str], ngram_range: tuple[int, int] = (1, 1), *, min_df: int = 1, threads: int = 1
+        cls,
+        texts: Iterable[str],
+        ngram_range: tuple[int, int] = (1, 1),
+        analysis: Analysis = WORDS,
+        *,
+        min_df: int = 1,
+        threads: int = 1,
     ) -> tuple["VocabularyCounter", csr_array]:
         """Return a counter for the terms of texts, sorted, and its counts of them.
 
@@ -66,7 +80,7 @@ class VocabularyCounter:
             threads: pieces of the texts counted at the same time; the result does not depend on it.
         Raises: ValueError: no term is left.
         """
-        terms, term_of, pieces = _learn(texts, ngram_range, threads)
+        terms, term_of, pieces = _learn(texts, ngram_range, analysis, threads)
         num_docs = terms.num_docs[: terms.sizes[0]]
         kept = np.flatnonzero(num_docs >= min_df)
         if len(kept) == 0:
@@ -82,7 +96,7 @@ class VocabularyCounter:
         def sort(piece: tuple[int, Rows]) -> Rows:
             return _sorted(piece[1], columns_of[piece[0]], len(kept))
 
-        counter = cls([spelled[place] for place in order], ngram_range)
+        counter = cls([spelled[place] for place in order], ngram_range, analysis)
         return counter, _matrix(_map(sort, pieces, threads), len(kept))
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
@@ -93,10 +107,14 @@ class VocabularyCounter:
         try:
             counter = self._idle.pop()
         except IndexError:  # there are as many as there were threads at the same time
-            counter = _Counter(self._terms, self.ngram_range, learns=False)
-        rows = _sorted(counter.count(piece), self._column_of, self.num_columns)
-        self._idle.append(counter)
-        return rows
+            terms = Terms.with_room(of=self._terms) if self.analysis.changes_words else self._terms
+            counter = _Counter(terms, self.ngram_range, self.analysis, learns=False)
+        rows = counter.count(piece)
+        num_new = int(counter.terms.sizes[0]) - len(self._column_of)
+        column_of = np.concatenate([self._column_of, np.full(num_new, -1, np.int32)]) if num_new else self._column_of
+        if num_new <= MOST_HASHED_TERMS:
+            self._idle.append(counter)
+        return _sorted(rows, column_of, self.num_columns)
 
 
 class HashingCounter:
@@ -104,12 +122,16 @@ class HashingCounter:
 
     Args:
         num_columns: the column of a term is the absolute value of its MurmurHash3, modulo this.
-        ngram_range: the fewest and the most words of a term.
+        ngram_range: the fewest and the most words of a term, or characters.
+        analysis: how texts become terms.
     """
 
-    def __init__(self, num_columns: int, ngram_range: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, num_columns: int, ngram_range: tuple[int, int] = (1, 1), analysis: Analysis = WORDS
+    ) -> None:
         self.num_columns = num_columns
         self.ngram_range = ngram_range
+        self.analysis = analysis
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
         """Return the counts of texts, float32 (num_texts, num_columns)."""
@@ -119,7 +141,8 @@ class HashingCounter:
             try:
                 counter, column_of = idle.pop()
             except IndexError:
-                counter, column_of = _Counter(Terms.with_room(), self.ngram_range, learns=True), np.empty(0, np.int32)
+                counter = _Counter(Terms.with_room(), self.ngram_range, self.analysis, learns=True)
+                column_of = np.empty(0, np.int32)
             rows = counter.count(piece)
             num_known, num_terms = len(column_of), counter.terms.sizes[0]
             column_of = np.concatenate([column_of, np.empty(num_terms - num_known, np.int32)])
@@ -137,36 +160,89 @@ class _Counter:
     """Counts the terms of one piece after the other, by one thread.
 
     Args:
-        terms: the table; one that learns is this counter's own.
+        terms: the table; one that learns, or whose words are changed, is this counter's own.
         learns: whether new terms are added to the table.
     """
 
-    def __init__(self, terms: Terms, ngram_range: tuple[int, int], *, learns: bool) -> None:
+    def __init__(self, terms: Terms, ngram_range: tuple[int, int], analysis: Analysis, *, learns: bool) -> None:
         self.terms = terms
         self.lengths = ngram_range
-        self.learns = learns
+        self.analysis = analysis
+        self._does = LEARNS if learns else COUNTS
         self._entry_of = np.empty(len(terms.first), np.int32)
         self._chain = np.full(ngram_range[1] + 1, -1, np.int32)  # as the end of a text leaves it
+        self._forms = WordForms(analysis.stem, analysis.stop_words) if analysis.changes_words else None
+        self._form_of = NO_FORMS
+        self._num_formed = 0  # terms that have their forms
 
     def count(self, piece: list[str]) -> Rows:
         """Return how often each term occurs in each text of a piece."""
+        rows = _RowsUnderWay(len(piece))
+        for encoded, ends in self.analysis.encoded(piece, PIECE_CHARACTERS):
+            data, table = np.frombuffer(encoded, np.uint8), self.analysis.table(is_ascii=encoded.isascii())
+            if self._forms is not None:
+                passed = _RowsUnderWay(len(ends))
+                self._run(data, ends, table, passed, FINDS_WORDS)
+                self._find_forms(self._forms)
+            rows.cursor[BYTE] = 0
+            self._run(data, ends, table, rows, self._does)
+        found, counts = (array[: rows.cursor[ENTRIES]].copy() for array in (rows.found, rows.counts))
+        return Rows(rows.indptr, found, counts)
+
+    def _run(self, data: np.ndarray, ends: np.ndarray, table: np.ndarray, rows: "_RowsUnderWay", does: int) -> None:
+        """Let a kernel go over texts, with more room each time that it asks for it."""
         fewest, most = self.lengths
-        indptr, cursor = np.zeros(len(piece) + 1, np.int64), np.zeros(4, np.int64)
-        found = counts = np.empty(0, np.int32)
-        for encoded, ends in _encoded(piece):
-            data, lower = np.frombuffer(encoded, np.uint8), lower_ascii_words() if encoded.isascii() else lower_words()
-            word = np.empty(len(data) * 3 // 16 + 1, np.uint64)  # lower case makes two bytes three at most
-            num_found = int(cursor[ENTRIES]) + (len(data) // 3 + 1) * (most - fewest + 1) + most
-            if num_found > len(found):
-                found, counts = _longer(found, num_found), _longer(counts, num_found)
-            cursor[BYTE] = 0
-            while not count_terms(
-                data, ends, lower, self.lengths, self.learns, self.terms, cursor, self._chain, word,
-                self._entry_of, found, counts, indptr,
-            ):  # fmt: skip
-                self.terms = self.terms.larger(most, len(word))
+        word = np.empty(len(data) // 4 + UNIT_BLOCKS * (most + 1) + 2, np.uint64)  # lower case may need more bytes
+        if self.analysis.is_of_characters:
+            num_terms, num_blocks = 2 * (most - fewest + 2), 2 * (most - fewest + 2) * (most // 2 + 1)
+        else:
+            num_terms, num_blocks = most + 1, max(len(word), (most + 1) * (UNIT_BLOCKS * (most + 1) + 1))
+        rows.make_room(int(rows.cursor[ENTRIES]) + len(data) // 3 + num_terms)
+        while True:
+            written = (rows.cursor, *(() if self.analysis.is_of_characters else (self._chain,)), word, self._entry_of)
+            written += (rows.found, rows.counts, rows.indptr)
+            if self.analysis.is_of_characters:
+                within_words = self.analysis.analyzer == "char_wb"
+                is_done = count_characters(data, ends, table, self.lengths, within_words, does, self.terms, *written)
+            else:
+                shortest = 1 if self.analysis.finds_words else 2
+                is_done = count_terms(
+                    data, ends, table, self.lengths, shortest, does, self.terms, self._form_of, *written
+                )
+            if is_done:
+                return
+            rows.make_room(int(rows.cursor[ENTRIES]) + num_terms)
+            if does != COUNTS:
+                self.terms = self.terms.larger(num_terms, num_blocks)
                 self._entry_of = _longer(self._entry_of, len(self.terms.first))
-        return Rows(indptr, found[: cursor[ENTRIES]].copy(), counts[: cursor[ENTRIES]].copy())
+
+    def _find_forms(self, forms: WordForms) -> None:
+        """Find what the new words of the table are counted as; such forms are words of the table, too."""
+        while self._num_formed < self.terms.sizes[0]:
+            words, spelled = self.terms.words_from(self._num_formed)
+            self._num_formed = int(self.terms.sizes[0])
+            data = np.frombuffer("\0".join([*forms.of(spelled), ""]).encode("utf-8", "surrogatepass"), np.uint8)
+            self.terms = self.terms.larger(len(words), len(data) // 8 + len(words))
+            form_of = np.empty(len(words), np.int32)
+            add_words(self.terms, data, np.empty(len(data) // 8 + 1, np.uint64), form_of)
+            self._form_of = _longer(self._form_of, len(self.terms.first))
+            self._form_of[words] = form_of
+        self._entry_of = _longer(self._entry_of, len(self.terms.first))
+
+
+class _RowsUnderWay:
+    """The counts of a piece while a kernel goes over it; see `count_terms`."""
+
+    def __init__(self, num_rows: int) -> None:
+        self.indptr, self.cursor = np.zeros(num_rows + 1, np.int64), np.zeros(5, np.int64)
+        self.cursor[BEGINS] = 1
+        self.found = self.counts = np.empty(0, np.int32)
+
+    def make_room(self, num_entries: int) -> None:
+        """Make room for so many entries, or for more."""
+        if num_entries > len(self.found):
+            length = max(num_entries, 2 * len(self.found))
+            self.found, self.counts = _longer(self.found, length), _longer(self.counts, length)
 
 
 def _longer(array: np.ndarray, length: int) -> np.ndarray:
@@ -191,30 +267,6 @@ def _pieces(texts: Iterable[str]) -> list[list[str]]:
     return pieces
 
 
-def _encoded(piece: list[str]) -> Iterator[tuple[bytes, np.ndarray]]:
-    """Yield bytes of the texts of a piece and where texts end in them; a long text is cut between words."""
-    text = "".join(piece)
-    if len(text) > PIECE_CHARACTERS:
-        text, start = text.lower() if _has_oddities(text) else text, 0
-        while start < len(text):
-            cut = BETWEEN_WORDS.search(text, start + PIECE_CHARACTERS)
-            end = cut.start() if cut else len(text)
-            data = text[start:end].encode("utf-8", "surrogatepass")
-            yield data, np.array([len(data)] if end == len(text) else [], np.int64)
-            start = end
-    elif text.isascii():
-        yield text.encode(), np.fromiter(map(len, piece), np.int64, len(piece)).cumsum()
-    else:
-        texts = map(str.lower, piece) if _has_oddities(text) else piece
-        parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-        yield b"".join(parts), np.fromiter(map(len, parts), np.int64, len(parts)).cumsum()
-
-
-def _has_oddities(text: str) -> bool:
-    """Return whether a text has one of the two characters whose lower case is not always the same one character."""
-    return "Σ" in text or "İ" in text
-
-
 def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:
     """Return the results for all items, in order."""
     items = list(items)
@@ -225,13 +277,13 @@ def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> 
 
 
 def _learn(
-    texts: Iterable[str], ngram_range: tuple[int, int], threads: int
+    texts: Iterable[str], ngram_range: tuple[int, int], analysis: Analysis, threads: int
 ) -> tuple[Terms, list[np.ndarray], list[tuple[int, Rows]]]:
     """Return the terms of texts, and their counts piece by piece, each with the number of the table that it is by.
 
     For each table there are the numbers of its terms among all, which are returned between the two.
     """
-    counters = [_Counter(Terms.with_room(), ngram_range, learns=True) for _ in range(threads)]
+    counters = [_Counter(Terms.with_room(), ngram_range, analysis, learns=True) for _ in range(threads)]
     idle = deque(enumerate(counters))
 
     def count(piece: list[str]) -> tuple[int, Rows]:

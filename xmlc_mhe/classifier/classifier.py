@@ -208,7 +208,13 @@ class XMLCClassifier(ClassifierOptions):
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None, head_class: Any = None
+        cls,
+        folder: str | Path,
+        *,
+        threads: int | None = None,
+        encoder_class: Any = None,
+        head_class: Any = None,
+        analyzer: Any = None,
     ) -> "XMLCClassifier":
         """Return the model that `save` wrote; its arrays are mapped from disk.
 
@@ -216,9 +222,12 @@ class XMLCClassifier(ClassifierOptions):
             threads: None: as many as the machine has cores.
             encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
             head_class: the class of a head of your own; a model file names it, but is never followed.
-        Raises: DataError: the folder is damaged, or holds an encoder or a head of your own whose class is None.
+            analyzer: an analyzer of your own, or "package.module:function"; what a model file names is never followed.
+        Raises: DataError: the folder is damaged, or holds an encoder, a head or an analyzer of your own that is None.
         """
-        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class)
+        return read_parts(
+            folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class, analyzer=analyzer
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -124,8 +124,8 @@ class Analysis:
     def _composed(self, piece: list[str]) -> list[bytes]:
         """Return the texts of a piece in UTF-8, in their normal form."""
         form = self.normalization
-        if form not in (None, "NFC"):
-            piece = [unicodedata.normalize(form, text) for text in piece]  # type: ignore[type-var]
+        if form == "NFKC":
+            piece = [unicodedata.normalize("NFKC", text) for text in piece]
             piece = self._with_regular_case("".join(piece), piece)
         parts = [text.encode("utf-8", "surrogatepass") for text in piece]
         if form is None:

@@ -14,7 +14,7 @@ import numpy as np
 NUM_CHARACTERS = sys.maxunicode + 1
 ASCII = 128  # characters that are the same byte in UTF-8
 SPACE = 32
-UNSPACED, MARK, SKIPPED = (np.uint64(number << 32) for number in (1, 2, 3))  # classes, and UNSPACED is the least entry that has one
+UNSPACED, MARK, SKIPPED = (np.uint64(number << 32) for number in (1, 2, 3))  # classes; UNSPACED is the least of all
 ACCENTED = 0x20000  # characters from here on have no accents, and none is a mark
 LAST_COMPATIBLE = 0x2FA1F  # the last character that is the same as another one
 MOST_NAMED = 0x40000  # characters from here on are for private use or tags
@@ -42,8 +42,8 @@ def character_table(kind: str = "word", *, lowercase: bool = True, strip_accents
         kind: "word": letters, digits and underscores are part of words, as `\\w` has it. "auto": so are marks, and the
             letters of UNSPACED_BLOCKS have their class. "token": all but the end of a line; "auto token": so, with the
             classes of "auto". "char": all, and a space stands for white space and for control characters.
-        lowercase: whether letters are in lower case. Σ counts as σ and İ as i, which is not all that there is to say about
-            them; see `analysis`.
+        lowercase: whether letters are in lower case. Σ counts as σ and İ as i, which is not all that there is to say
+            about them; see `analysis`.
         strip_accents: whether letters lose their accents.
     """
     return _table(kind, lowercase, strip_accents, NUM_CHARACTERS)

@@ -1,7 +1,7 @@
 """Counts of the terms of texts; words are those of scikit-learn's CountVectorizer and HashingVectorizer by default."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -20,6 +20,10 @@ PIECE_CHARACTERS = 1 << 17  # of texts that are counted together
 MOST_HASHED_TERMS = 1 << 16  # new ones that a thread keeps for its next piece; a larger table is slower than a new one
 NO_FORMS = np.empty(0, np.int32)
 WORDS = Analysis()
+
+
+class NoTerms(ValueError):
+    """Texts have no term that may be counted; the message says why."""
 
 
 class Rows(NamedTuple):
@@ -78,14 +82,14 @@ class VocabularyCounter:
         Args:
             min_df: terms in fewer texts than this are dropped.
             threads: pieces of the texts counted at the same time; the result does not depend on it.
-        Raises: ValueError: no term is left.
+        Raises: NoTerms: no term is left.
         """
         terms, term_of, pieces = _learn(texts, ngram_range, analysis, threads)
         num_docs = terms.num_docs[: terms.sizes[0]]
         kept = np.flatnonzero(num_docs >= min_df)
         if len(kept) == 0:
             num_terms = np.count_nonzero(num_docs)
-            raise ValueError(f"{num_terms} terms, all in fewer documents" if num_terms else "no words at all")
+            raise NoTerms(f"{num_terms} terms, all in fewer documents" if num_terms else "no words at all")
         spelled = terms.spell(kept)
         order = sorted(range(len(kept)), key=spelled.__getitem__)
         column_of = np.full(len(num_docs), -1, np.int32)

@@ -121,7 +121,14 @@ def count_terms(  # type: ignore[no-untyped-def]
                             term = find_gram(terms, term, last, learns) if last >= 0 else np.int64(-1)
                     chain[number] = term
                     if term >= 0 and number >= fewest:
-                        num_entries = count_term(term, learns, terms, entry_of, found, counts, row_start, num_entries)
+                        entry = entry_of[term]
+                        if row_start <= entry < num_entries and found[entry] == term:
+                            counts[entry] += 1
+                        else:
+                            found[num_entries], counts[num_entries], entry_of[term] = term, 1, num_entries
+                            num_entries += 1
+                            if learns:
+                                terms.num_docs[term] += 1
             if place < end and entry_class == UNSPACED:
                 after, num_entries = _count_unspaced(
                     data, place, end, table, lengths, does, terms, form_of, word, entry_of, found, counts, row_start,

@@ -1,8 +1,8 @@
 """Terms: the words of texts and their n-grams, numbered in a hash table, found and counted by numba kernels.
 
-What a word is, the table of characters says (`characters`); a run of letters of a script without spaces is stored like
-a word. An n-gram of two words or more is known by the term of its first words and
-by that of its last one. Texts are bytes of UTF-8, so that most characters cost one byte of memory.
+What a word is, the table of characters says (`characters`). An n-gram of characters is stored like a word. One of two
+words or more is known by the term of its first words and by that of its last one. Texts are bytes of UTF-8, so that
+most characters cost one byte of memory.
 """
 
 from typing import NamedTuple
@@ -73,7 +73,7 @@ class Terms(NamedTuple):
         """Return chosen terms, int (n,), as strings; the words of an n-gram have a space between them."""
         last = self.last[: self.sizes[0]]
         spelled = np.empty(len(last), object)
-        spelled[last < 0] = [word for word in self.bytes().tobytes().decode("utf-8", "surrogatepass").split("\0") if word]
+        spelled[last < 0] = self.words_from(0)[1]
         needed, rest = np.zeros(len(last), bool), chosen
         while len(rest := rest[last[rest] >= 0]):
             needed[rest] = True

@@ -90,13 +90,13 @@ def count_characters(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _letter(data, place, end, table):  # type: ignore[no-untyped-def]
-    """Return the bytes of the character at a place, and the place after it, or after all of the white space."""
+    """Return the bytes of the character at a place, and the place after it and its accents, or all of the white space."""
     code, width = decoded(data, place)
     letter = table[code]
     place += width
-    while letter == SPACE and place < end:
+    while place < end:
         code, width = decoded(data, place)
-        if table[code] != SPACE:
+        if table[code] != 0 and not (letter == SPACE and table[code] == SPACE):
             break
         place += width
     return letter, place

@@ -67,6 +67,8 @@ def _table(kind: str, lowercase: bool, strip_accents: bool, size: int) -> np.nda
         rest = np.arange(len(codes), size, dtype=np.uint32)
         table[len(codes) :] = _packed(rest)
         table[_is_space(len(codes)).nonzero()[0]] = SPACE
+        if strip_accents and size > ASCII:
+            table[1:ACCENTED][codes_without_accents()[1:] == 0] = 0
         return table
     is_word = np.char.isalnum(np.arange(len(codes), dtype=np.uint32).view("U1"))
     classes = _classes(is_word) if "auto" in kind and size > ASCII else np.zeros(len(codes), np.uint64)

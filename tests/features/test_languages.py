@@ -310,7 +310,7 @@ def test_an_analyzer_of_your_own_is_never_taken_from_a_model_file(tmp_path, hash
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     named = f"{halves.__module__}:halves"
-    with pytest.raises(DataError, match=rf"the analyzer must be given .* names {re.escape(named)}; pass it as analyzer"):
+    with pytest.raises(DataError, match=rf"the analyzer must be given .* names {re.escape(named)}; pass it as "):
         XMLCClassifier.load(tmp_path / "model")
     for analyzer in (halves, "mine:halves"):
         loaded = XMLCClassifier.load(tmp_path / "model", analyzer=analyzer)
@@ -338,7 +338,7 @@ def test_an_analyzer_of_your_own_on_the_command_line(tmp_path, capsys, monkeypat
 
 @pytest.mark.parametrize("found", ["a string", 3, ["one", 2], None])
 def test_an_analyzer_that_returns_no_words_is_refused(found):
-    with pytest.raises(ValueError, match=r"analyzer must return the words of a text as a list of str\. Got .*text\.spl"):
+    with pytest.raises(ValueError, match=r"analyzer must return the words of a text as a list of str\. Got .*; return"):
         TextFeatures(analyzer=lambda text: found, min_df=1).fit(["text"])
 
 
@@ -370,7 +370,7 @@ def test_words_count_as_their_stems_whether_fit_saw_them_or_not(rng, threads, ha
     monkeypatch.setattr(counting, "PIECE_CHARACTERS", 200)
     monkeypatch.setattr(counting, "MOST_HASHED_TERMS", 4)
     stem = snowballstemmer.stemmer("english").stemWord
-    words = ["running", "runs", "run", "nations", "national", "generously", "generous", "relational", "the", "of", "cat"]
+    words = ["running", "runs", "run", "nations", "national", "generously", "generous", "relational", "the", "of"]
     words += [f"{word}{number}ing" for word in ("jump", "walk") for number in range(20)]
     texts = [" ".join(rng.choice(words, 12)) for _ in range(60)]
     new = [*texts[:5], "runner cats generosity", "the the of", "jumping walked"]
@@ -476,9 +476,9 @@ def test_a_state_that_names_no_analyzer_has_the_words_that_it_was_fitted_with():
         ({"stop_words": [3]}, r"stop_words must be None, .* Got \[3\]; "),
         ({"char_ngram_range": (3, 2), "analyzer": "word+char_wb"}, r"char_ngram_range must be the shortest and .* Got"),
         ({"char_ngram_range": (2, 3)}, r"char_ngram_range must be \(3, 5\) with analyzer='auto'\. Got \(2, 3\); leave"),
-        ({"stem": "german", "analyzer": "char"}, r"stem must be None with .* choose analyzer auto, word, .* of your own"),
-        ({"token_pattern": "a", "analyzer": "char_wb"}, r"token_pattern must be None with analyzer='char_wb'\. Got 'a'"),
-        ({"case": "keep", "analyzer": halves}, r"case must be 'lower' with analyzer=<function halves .*Got 'keep'; lea"),
+        ({"stem": "german", "analyzer": "char"}, r"stem must be None with .* choose analyzer auto, word, .* your own"),
+        ({"token_pattern": "a", "analyzer": "char_wb"}, r"token_pattern must be None with analyzer='char_wb'\. Got"),
+        ({"case": "keep", "analyzer": halves}, r"case must be 'lower' with analyzer=<function halves .*Got 'keep'"),
     ],
 )
 def test_an_option_that_is_none_or_has_no_effect_is_refused(options, message):
@@ -515,5 +515,5 @@ def test_a_forged_entry_is_refused_with_its_name(name, value):
 def test_a_forged_option_without_effect_is_refused():
     state = TextFeatures(analyzer="char", min_df=1).fit(TEXTS).state() | {"stem": "german"}
     check_state(state, TextFeatures.state_fields(state), place="model")
-    with pytest.raises(DataError, match=r"encoder\.analyzer must go with the other options\. Got ValueError: stem must"):
+    with pytest.raises(DataError, match=r"encoder\.analyzer must go with the other options\. Got ValueError: stem"):
         TextFeatures.from_state(state)

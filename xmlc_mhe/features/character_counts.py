@@ -90,7 +90,7 @@ def count_characters(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _letter(data, place, end, table):  # type: ignore[no-untyped-def]
-    """Return the bytes of the character at a place, and the place after it and its accents, or all of the white space."""
+    """Return the bytes of the character at a place, and the place after it and its accents, or after white space."""
     code, width = decoded(data, place)
     letter = table[code]
     place += width

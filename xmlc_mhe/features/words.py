@@ -71,6 +71,12 @@ class TextFeatures(WordOptions):
         check_texts(texts)
         return self._weigh([counter.transform(texts, threads=threads) for counter in self.counters_])
 
+    @property
+    def num_features(self) -> int:
+        """The columns of the features; known once fitted."""
+        check_is_fitted(self, "counters_")
+        return sum(counter.num_columns for counter in self.counters_)
+
     def _parts(self) -> list[tuple[tuple[int, int], Analysis]]:
         """Return the lengths of terms, and how texts become terms, of each of the parts that are side by side."""
         lengths, of_characters = (

@@ -38,7 +38,8 @@ linear linear.options linear.heads linear.simd linear.solver linear.scorer linea
 linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
-neural.distributed neural.training_options neural.batches neural.training neural.neural_head
+neural.distributed neural.training_options neural.head_options neural.batches neural.threads neural.training
+neural.prediction neural.neural_state neural.neural_head
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
 ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
 ranking.network ranking.calibration ranking.stage ranking.state_fields ranking.learning

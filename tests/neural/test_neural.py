@@ -711,7 +711,7 @@ def test_the_package_and_the_names_of_heads_need_no_torch():
         "model = XMLCClassifier(threads=1).fit(['red rose', 'blue sky'] * 3, ['red', 'blue'] * 3)\n"
         "print(model.predict_names(['rose']))\n"
     )
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[['red', 'blue']]\n"
 

@@ -142,6 +142,16 @@ def test_every_public_name_exists_and_is_listed_once_in_order():
 
 
 @every_module
+def test_no_module_is_longer_than_300_lines(name):
+    assert len(MODULES[name].read_text().splitlines()) <= 300
+
+
+def test_half_of_the_modules_have_fewer_than_120_lines():
+    lengths = [len(path.read_text().splitlines()) for path in MODULES.values() if path.name != "__init__.py"]
+    assert np.median(lengths) < 120
+
+
+@every_module
 def test_every_module_says_what_it_is_in_its_first_line(name):
     if needs_torch(name):
         pytest.importorskip("torch")

@@ -12,7 +12,7 @@ from ..classifier.uses import USES, useless
 from ..codes.orders import LABEL_ORDERS
 from ..features.options import WEIGHTINGS, WordOptions
 from ..model_files import check_new_model, model_bytes
-from .common import add_command, add_data_options, read_options, whole_numbers
+from .common import add_command, add_data_options, read_options, size_of, whole_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -142,13 +142,13 @@ def run_fit(args: argparse.Namespace) -> None:
         return
     model.save(args.model, overwrite=args.overwrite)
     logger.info(
-        "%d documents, %d labels, %s; fitted in %.1f s; %s is %.1f MB",
+        "%d documents, %d labels, %s; fitted in %.1f s; %s is %s",
         train.num_docs,
         train.num_labels,
         model.head_.describe(),
         seconds,
         args.model,
-        model_bytes(args.model) / 1e6,
+        size_of(model_bytes(args.model)),
     )
 
 

@@ -5,26 +5,29 @@ from numba import njit
 
 from .terms import find_gram, find_word, mix_hash, new_word
 
-BYTE, ROW, ENTRIES, ROW_START = range(4)  # of a cursor: next byte, row under way, entries so far, the row's first entry
-DIGIT = 9  # bits by which entries are sorted at a time
-FEW_KEYS = 48  # are sorted by insertion
+BYTE, ROW, ENTRIES, ROW_START = range(4)  # of a cursor: next byte, current row, entries so far, the row's first entry
+DIGIT = 9  # bits that entries are sorted by in one pass
+FEW_KEYS = 48  # so many keys are sorted by insertion
 
 
 @njit(nogil=True, cache=True)
 def count_terms(data, ends, lower, lengths, learns, terms, cursor, chain, word, entry_of, found, counts, indptr):  # type: ignore[no-untyped-def]
-    """Count the terms of a piece of texts from the cursor on; return whether it is done, otherwise room is missing.
+    """Count the terms of a piece of texts from the cursor on. Return True at its end, and False if room is missing.
 
     Args:
-        data: uint8, texts in UTF-8 one after the other. ends: int64 (num_ends,), where each one ends; bytes after the
-            last end are of a text that goes on in the next piece.
-        lower: `lower_words`, or `lower_ascii_words` where all bytes are ASCII.
-        lengths: the fewest and the most words of a term.
-        learns: whether terms that the table has not are added to it, and documents are counted.
-        cursor: int64 (4,), moved on. chain: int32 (most + 1,), at i the term of the last i words of the text, or -1.
-        word: uint64, for the blocks of the longest word.
-        entry_of: int32 (capacity of terms,), the entry of a term in the row, if that is an entry of the row and of the
-            term; it need not be set before.
-        found, counts, indptr: written: the terms of each text in the order of their first occurrence, and how often.
+        data: uint8, texts in UTF-8, one after the other.
+        ends: int64 (num_ends,), where each text ends. The bytes after the last end belong to a text that goes on in
+            the next piece.
+        lower: what `lower_words` returns, or `lower_ascii_words` where all bytes are ASCII.
+        lengths: the least and the largest number of words of a term.
+        learns: whether new terms are added to the table, and the documents of each term are counted.
+        cursor: int64 (4,), which is moved on.
+        chain: int32 (most + 1,), whose entry i is the term of the last i words of the text, or -1.
+        word: uint64, with room for the blocks of the longest word.
+        entry_of: int32 (capacity of terms,), the entry of each term in the current row. A value counts only if that
+            entry is in the row and is the term's, so that the array need not be set before.
+        found, counts, indptr: are written, as a CSR: the terms of each text in the order of their first occurrence,
+            and how often each occurs.
     """
     fewest, most = lengths
     slots, blocks, first = terms.word_slots, terms.blocks, terms.first

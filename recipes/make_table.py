@@ -14,9 +14,12 @@ HERE = Path(__file__).parent
 METRICS = ("P@1", "P@3", "P@5", "nDCG@5", "R@5", "PSP@1", "PSP@3", "PSP@5")
 COSTS = ("fit s", "fit, CPU s", "ms a document", "peak MiB", "model MB")
 INTRO = """# Recipes and their results
-Made by `python recipes/make_table.py` from the results beside the recipes; [how recipes work](../docs/recipes.md).
-Test parts, in percent, every document counted; a label that only test has counts as missed. Ours stand first, in bold,
-and are empty where the data has not been run. Published figures are those of other systems, on machines of theirs.
+This page shows what the recipes reached on their test parts. [Recipes](../docs/recipes.md) explains how they work.
+`python recipes/make_table.py` writes this page from the results beside the recipes.
+
+Metrics are in percent. Every document of the test part counts, and a label that only the test part has counts as
+missed. Our systems stand first, in bold; their rows are empty where a recipe has not been run. The other rows are
+published figures of other systems, which their authors measured on machines of their own.
 """
 
 

@@ -39,7 +39,8 @@ linear linear.options linear.heads linear.simd linear.solver linear.scorer linea
 linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
-neural.distributed neural.training_options neural.batches neural.training neural.neural_head
+neural.distributed neural.training_options neural.head_options neural.batches neural.threads neural.training
+neural.prediction neural.neural_state neural.neural_head
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
 ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
 ranking.network ranking.calibration ranking.stage ranking.state_fields ranking.learning
@@ -139,6 +140,16 @@ def test_every_public_name_exists_and_is_listed_once_in_order():
     assert xmlc_mhe.__all__ == sorted(set(xmlc_mhe.__all__))
     for name in xmlc_mhe.__all__:
         assert getattr(xmlc_mhe, name).__doc__
+
+
+@every_module
+def test_no_module_is_longer_than_300_lines(name):
+    assert len(MODULES[name].read_text().splitlines()) <= 300
+
+
+def test_half_of_the_modules_have_fewer_than_120_lines():
+    lengths = [len(path.read_text().splitlines()) for path in MODULES.values() if path.name != "__init__.py"]
+    assert np.median(lengths) < 120
 
 
 @every_module

@@ -187,12 +187,16 @@ COSTS = {  # title: decimals
     "model MB": 1,
 }
 INTRO = """# Side by side
-Made by `python recipes/compare/run.py NAME --data-dir DATA`, which says how. Test parts, in percent, every document
-counted; a label that only test has counts as missed. The same TF-IDF or given features, threads and measures for all;
-each in a process of its own. Ours with options chosen on dev, the others with those of their authors. Best in bold.
-p50, p90, p99: latencies of single documents, on one thread. CPU seconds are those of all threads: clocks run on where a
-machine has other work, and `load_before` in the results says whether it had. Rows need not be of one run: each has its
-`commit` there.
+This page sets our systems beside others on the same data. `python recipes/compare/run.py NAME --data-dir DATA` measures
+them and writes this page; its code says how.
+
+All systems get the same TF-IDF or given features and the same number of threads, and run in processes of their own. Our
+options were chosen on dev parts; the other systems have the options of their authors. Metrics are in percent, on test
+parts. Every document counts, and a label that only the test part has counts as missed. The best figure is in bold.
+
+The columns p50, p90 and p99 are latencies of single documents on one thread. "fit, CPU s" adds up the seconds of all
+threads; unlike "fit s", it hardly grows where a machine has other work, and `load_before` in the results says whether
+it had. Rows may come from different runs; the results give the `commit` of each.
 """
 TICKS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)  # seconds, in the picture of the project's README
 # The table of the project's README: some of the systems, some of the columns, between two comments

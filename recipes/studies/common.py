@@ -161,6 +161,11 @@ def in_own_process(function: Callable[..., Data], *args: Any) -> Data:
         return pool.apply(function, args)
 
 
+def significant(value: float) -> float:
+    """Return a measured value to four significant digits, so that the least time above 0 stays above 0."""
+    return float(f"{value:.4g}")
+
+
 def claim(source: str, text: str, *, holds: bool, measured: str) -> dict[str, Any]:
     """Return a claim as the result keeps it."""
     return {"source": source, "claim": text, "holds": bool(holds), "measured": measured}

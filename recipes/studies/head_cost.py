@@ -56,7 +56,7 @@ def step_cost(name: str, num_labels: int, head_sizes: tuple[int, ...]) -> dict[s
         times.append(time.perf_counter() - start)
     parameters = sum(parameter.numel() for parameter in head.parameters())
     row = {"head": name, "labels": num_labels, "parameters": parameters}
-    return row | {"step_ms": round(1000 * statistics.median(times[3:]), 2), "mib": round(peak_mib() - before)}
+    return row | {"step_ms": common.significant(1000 * statistics.median(times[3:])), "mib": round(peak_mib() - before)}
 
 
 def take_step(head: Any, optimisers: list[torch.optim.Optimizer], features: Tensor, labels: Tensor) -> None:
@@ -90,7 +90,7 @@ def gather_cost(num_docs: int, *, is_quick: bool) -> dict[str, Any]:
             start = time.perf_counter()
             torch.autograd.grad(logits_of().square().sum(), (features, weight, bias))
             times.append(time.perf_counter() - start)
-        milliseconds[name] = round(1000 * statistics.median(times[2:]), 2)
+        milliseconds[name] = common.significant(1000 * statistics.median(times[2:]))
     return {"docs": num_docs, "groups": num_groups, "labels_a_group": size, "chosen": num_chosen, **milliseconds}
 
 
@@ -143,7 +143,7 @@ def top_k_ms(head: Any, features: Tensor) -> float:
         start = time.perf_counter()
         head.top_k(features, 5)
         times.append(time.perf_counter() - start)
-    return round(1000 * statistics.median(times[1:]) / len(features), 4)
+    return common.significant(1000 * statistics.median(times[1:]) / len(features))
 
 
 def report(data: dict[str, Any]) -> dict[str, Any]:

@@ -123,12 +123,12 @@ def fit(folder_name: str) -> dict[str, Any]:
         "labels": Y.shape[1],
         "features": X.shape[1],
         "nonzeros": X.nnz,
-        "fit_seconds": round(fit_seconds, 3),
-        "own_mib": round(memory.peak_mib),
+        "fit_seconds": common.significant(fit_seconds),
+        "own_mib": common.significant(memory.peak_mib),
         "peak_mib": round(peak_mib()),
-        "x_mib": round(8 * X.nnz / 2**20),
-        "model_mib": round(model_bytes(folder / "model") / 2**20, 1),
-        "predict_ms": round(1000 * predict_seconds / X_test.shape[0], 3),
+        "x_mib": common.significant(8 * X.nnz / 2**20),
+        "model_mib": common.significant(model_bytes(folder / "model") / 2**20),
+        "predict_ms": common.significant(1000 * predict_seconds / X_test.shape[0]),
         "P@1": round(evaluate(Y_test, predictions, ["P@1"])["P@1"], 4),
     }
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
 import sklearn
 from sklearn.feature_extraction.text import CountVectorizer
@@ -94,7 +95,7 @@ def least_seconds(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str
             start = time.perf_counter()
             call()
             least[name] = min(least[name], time.perf_counter() - start)
-    return {name: round(seconds, 7) for name, seconds in least.items()}
+    return {name: common.significant(seconds) for name, seconds in least.items()}
 
 
 if __name__ == "__main__":

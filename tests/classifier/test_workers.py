@@ -58,7 +58,7 @@ def test_dask_gives_the_same_weights_and_predictions_though_a_worker_is_killed_m
 
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=tmp_path, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", local_directory=tmp_path, silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config(backend="dask"),

@@ -163,6 +163,13 @@ def test_inspect_takes_one_file_for_train(parts, tmp_path, capsys):
 # --- convert and split ------------------------------------------------------------------------------------------------
 
 
+def test_labels_that_the_separator_would_part_are_told_with_the_option_that_mends_it(tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "a", "labels": ["two words"]}) + "\n")
+    assert run("data", "convert", tmp_path / "in.jsonl", tmp_path / "out.csv") == 2
+    assert "choose another --to-separator, or a format with lists, such as jsonl" in capsys.readouterr().err
+    assert run("data", "convert", tmp_path / "in.jsonl", tmp_path / "out.csv", "--to-separator", ";") == 0
+
+
 def test_convert_writes_every_part_to_a_folder_or_one_to_a_file(records, parts, tmp_path, capsys):
     assert run("data", "convert", records, tmp_path / "tables", "--to", "csv", "--to-separator", ",") == 0
     assert capsys.readouterr().err.endswith("tables: 60 documents in train, 60 documents in test\n")

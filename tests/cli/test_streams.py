@@ -181,7 +181,7 @@ def test_a_signal_that_ends_a_command_cleans_up(made, tmp_path, name, code, word
     (tmp_path / "out").write_text("earlier")
     process = begin_to_predict(made, tmp_path / "out")
     process.send_signal(getattr(signal, name))
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     expected = f"xmlc-mhe: {word}; nothing is half-written\n".encode()
     assert (process.returncode, out, err) == (code, b"", expected)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -196,7 +196,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next_and_a_living_one_is_l
     for name in ("out", "other"):
         assert main(["predict", str(made["model"]), str(made["texts"]), "-o", str(tmp_path / name), "-q"]) == 0
     assert len(unfinished_in(tmp_path)) == 1
-    assert living.communicate(timeout=60)[1] == b""
+    assert living.communicate(timeout=300)[1] == b""
     assert living.returncode == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "out"]
     assert ((tmp_path / "out").read_text().count("\n"), (tmp_path / "other").read_text().count("\n")) == (4, 1)

@@ -276,9 +276,7 @@ def test_a_recipe_chooses_on_the_dev_part_of_its_data_and_its_result_says_what(t
     parts = {part: Dataset(TEXTS, None, Y, list("abcd")) for part in ("train", "dev", "test")}
     save_dataset(parts, tmp_path / "colours")
     scored = []
-    monkeypatch.setattr(
-        fitting, "choose_on_dev", lambda *args: scored.append(args[-1]) or choose_on_dev(*args)
-    )
+    monkeypatch.setattr(fitting, "choose_on_dev", lambda *args: scored.append(args[-1]) or choose_on_dev(*args))
     for model, names in (({}, ["C", "dense_scale"]), ({"C": 0.3, "dense_scale": 2.0}, ["C", "dense_scale"])):
         recipe = make_recipe({"data": "colours", "model": {"encoder": f"tfidf+{tiny}"} | model})
         result, _ = run_recipe(recipe, name="colours/hybrid", data_dir=tmp_path, threads=1)

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from xmlc_mhe.cli import main  # noqa: E402
 from xmlc_mhe.codes.head_sizes import equal_head_sizes  # noqa: E402
 from xmlc_mhe.codes.label_code import LabelCode  # noqa: E402
 from xmlc_mhe.model_files import read_model  # noqa: E402
-from xmlc_mhe.neural import blocks, cascade, losses, ranking  # noqa: E402
+from xmlc_mhe.neural import blocks, cascade, losses, ranking, threads  # noqa: E402
 from xmlc_mhe.neural.batches import batches_of_epoch  # noqa: E402
 from xmlc_mhe.neural.blocks import group_logits  # noqa: E402
+from xmlc_mhe.neural.body import HeadOnBody  # noqa: E402
 from xmlc_mhe.neural.cascade import NeuralCascade  # noqa: E402
 from xmlc_mhe.neural.cp import BlockedLogSumExp, SumOfProducts, code_blocks  # noqa: E402
 from xmlc_mhe.neural.etf import SimplexETF, dot_regression, simplex_etf  # noqa: E402
@@ -618,6 +620,36 @@ def test_training_leaves_torch_and_the_data_as_they_were(planted):
     np.testing.assert_array_equal(Y.toarray(), before[1])
 
 
+class Watched(OneHot):
+    """A head that notes how many threads torch has in its steps."""
+
+    seen: ClassVar[set[int]] = set()
+
+    def loss(self, features, labels):
+        self.seen.add(torch.get_num_threads())
+        return super().loss(features, labels)
+
+
+@pytest.mark.parametrize("body", ["bag", "linear", "none"])
+def test_a_small_step_takes_one_thread_and_a_large_one_all(planted, monkeypatch, body):
+    X, Y = planted
+    X, options = (sp.csr_array(X), {}) if body == "bag" else (X, {"hidden": body == "linear"})
+    of_body = {"bag": 0, "linear": (X.shape[1] + 1) * 256, "none": 0}[body]  # a bag is read in few places
+    of_head = NUM_LABELS * ((X.shape[1] if body == "none" else 256) + 1)
+    for worth, expected in ((50 * (of_body + of_head), 2), (50 * (of_body + of_head) + 1, 1)):
+        monkeypatch.setattr(threads, "WORTH_THREADS", worth)
+        Watched.seen.clear()
+        head = NeuralHead(Watched, epochs=1, batch_size=50, threads=2, **options).fit(X, Y)
+        assert (head.kind, Watched.seen) == (body, {expected})
+
+
+def test_an_encoder_takes_all_threads(planted):
+    encoder = torch.nn.Linear(planted[0].shape[1], 4)
+    encoder.dim = 4
+    model = HeadOnBody(encoder, OneHot(NUM_LABELS, 4))
+    assert threads.threads_of_step(model, batch_size=1, threads=7) == 7
+
+
 def test_every_document_is_taken_once_an_epoch():
     batches = [batches_of_epoch(10, 4, epoch=epoch) for epoch in range(3)]
     assert [[len(docs) for docs in epoch] for epoch in batches] == [[4, 4, 2]] * 3
@@ -679,7 +711,7 @@ def test_the_package_and_the_names_of_heads_need_no_torch():
         "model = XMLCClassifier(threads=1).fit(['red rose', 'blue sky'] * 3, ['red', 'blue'] * 3)\n"
         "print(model.predict_names(['rose']))\n"
     )
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[['red', 'blue']]\n"
 

@@ -42,10 +42,6 @@ def test_a_share_is_the_part_of_the_weights_whose_document_has_the_label():
     np.testing.assert_allclose(shares, expected, rtol=1e-6)
 
 
-
-
-
-
 @pytest.mark.parametrize("power", [1, 2, 6.0])
 def test_shares_agree_with_plain_loops(rng, power):
     neighbours, labels = random_case(rng)
@@ -53,9 +49,3 @@ def test_shares_agree_with_plain_loops(rng, power):
     everything = np.c_[reference_shares(neighbours, labels, power), np.zeros(30)]  # the last column is of -1
     expected = np.take_along_axis(everything, candidates, 1)
     np.testing.assert_allclose(label_shares(neighbours, labels, candidates, power=power), expected, rtol=1e-5)
-
-
-
-
-
-

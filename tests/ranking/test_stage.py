@@ -91,9 +91,7 @@ def test_margins_stay_what_they_were(ranked, unranked, planted):
     texts = planted[0][:20]
     plain = unranked.predict(texts, NUM_LABELS)
     margins = ranked.decision_function(texts, NUM_LABELS)
-    np.testing.assert_array_equal(
-        margins.toarray()[np.arange(20)[:, None], plain.labels], plain.scores
-    )
+    np.testing.assert_array_equal(margins.toarray()[np.arange(20)[:, None], plain.labels], plain.scores)
     assert margins.has_sorted_indices and margins.nnz == 20 * NUM_LABELS
     with pytest.raises(ValueError, match=r"predict_proba needs a ranking stage\. Got a model with margins alone; fit"):
         unranked.predict_proba(texts)

@@ -292,6 +292,11 @@ def test_a_whole_is_extrapolated_by_the_power_of_the_largest_sizes():
     assert study.growth([{"share": 1 / 99, "s": 7}, *rows], "s") == pytest.approx((1.5, 50))
 
 
+def test_the_least_time_stays_above_zero():
+    significant = importlib.import_module("common").significant
+    assert [significant(value) for value in (1.23456e-9, 12.3456, 123456)] == [1.235e-9, 12.35, 123500]
+
+
 # --- the time of a step -----------------------------------------------------------------------------------------------
 
 

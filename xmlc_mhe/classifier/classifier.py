@@ -41,7 +41,6 @@ class XMLCClassifier(ClassifierOptions):
         head_, ranking_ (None without), n_features_in_ (with encoder="given").
     """
 
-
     def fit(self, X: Any, Y: Any = None, *, dev: Any = None) -> "XMLCClassifier":
         """Learn from documents and their labels, and return self.
 
@@ -167,9 +166,7 @@ class XMLCClassifier(ClassifierOptions):
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def predict_names(
-        self, X: Any, k: int | None = None, *, threshold: str | float | None = None
-    ) -> list[list[str]]:
+    def predict_names(self, X: Any, k: int | None = None, *, threshold: str | float | None = None) -> list[list[str]]:
         """Return the names of the k best labels of each document, or of those that pass, best first; see `predict`."""
         labels = self.predict(X, k, threshold=threshold).labels
         return [[self.label_names_[label] for label in row if label >= 0] for row in labels.tolist()]

@@ -1,6 +1,6 @@
 """Several models as one: the mean of the probabilities that they give each label."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ LEAST_LABELS = 20
 class Ensemble:
     """The mean of several models' probabilities. The models may differ in encoder, head and seed.
 
-    The head of each model turns its scores into numbers from 0 to 1 (`to_probs`). Where a label is not among the best
-    ones of a model, it gets the probability of the last of these. Most published figures are those of three models.
+    They are those of the ranking stage. A model without one has its head turn margins into numbers from 0 to 1
+    (`to_probs`). Where a label is not among the best ones of a model, it gets the probability of the last of these.
+    Most published figures are those of three models.
 
     Args:
         models: fitted models with the same label names, in any order.
@@ -60,7 +61,7 @@ class Ensemble:
     ) -> Iterator[Predictions]:
         """Yield the predictions of batch after batch; see `XMLCClassifier.predict_batches`."""
         num_labels = len(self.label_names_)
-        keep = None if threshold is None else self.models[0].keeper(threshold)
+        keep = None if threshold is None else self.keeper(threshold)
         if k is None:
             k = min(DEFAULT_K if threshold is None else NUM_CANDIDATES, num_labels)
         num_each = min(max(LABELS_OF_EACH * k, LEAST_LABELS), num_labels)
@@ -72,6 +73,10 @@ class Ensemble:
                 parts.append((np.where(labels < 0, -1, ids[labels]), model.probs_of(scores)))
             best = mean_of_best(parts, k)
             yield best if keep is None else keep(best)
+
+    def keeper(self, rule: str | float) -> Callable[[Predictions], Predictions]:
+        """Return the function that keeps the labels that pass, by the first model; see `XMLCClassifier.keeper`."""
+        return self.models[0].keeper(rule)
 
     def label_propensity(self, **options: Any) -> np.ndarray:
         """Return the propensities by the first model; see `XMLCClassifier.label_propensity`."""

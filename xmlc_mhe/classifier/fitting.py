@@ -88,13 +88,9 @@ def _fit_with_encoder(
     return _learn(options, lambda X, k: head.top_k_of_features(X.dense, k), training, held, dev[1])
 
 
-def _learn(
-    options: ClassifierOptions, top_k: Any, training: Training, X: HybridMatrix, Y: csr_array
-) -> RankingStage:
+def _learn(options: ClassifierOptions, top_k: Any, training: Training, X: HybridMatrix, Y: csr_array) -> RankingStage:
     threads = num_threads(options)
-    return learn_ranking(
-        top_k, training, X, Y, neighbours=options.neighbours, seed=options.seed, threads=threads
-    )
+    return learn_ranking(top_k, training, X, Y, neighbours=options.neighbours, seed=options.seed, threads=threads)
 
 
 def ranks(options: ClassifierOptions) -> bool:

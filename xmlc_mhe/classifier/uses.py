@@ -1,4 +1,4 @@
-"""USES: which options have an effect with which heads and encoders; what has none is refused, not ignored."""
+"""USES: the heads and encoders with which each option has an effect. An option without an effect is refused."""
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
@@ -79,12 +79,12 @@ def kind_of_encoder(encoder: Any) -> str:
 def useless(
     options: Collection[str], head: str, encoder: Any, *, uses: Mapping[str, Use] = USES
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield each option that has no effect, whether that is because of "head" or "encoder", and what it goes with.
+    """Yield each option without an effect, what that is due to ("head" or "encoder"), and what the option goes with.
 
     Args:
-        options: those that were given.
-        head: a head's name; with any other, no option is without effect, as another error tells of it.
-        encoder: as `XMLCClassifier` takes it; None: not known yet.
+        options: the names of the options that were given.
+        head: the name of a head. With an unknown name nothing is yielded, as another error tells of it.
+        encoder: the encoder as `XMLCClassifier` takes it; None where it is not known yet.
         uses: USES or TRAINING_USES.
     """
     for name in options:
@@ -97,11 +97,11 @@ def useless(
 
 
 def problems_of_uses(classifier: type, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return a sentence for each option that is not as by default and has no effect, by the option's name.
+    """Return a sentence, by the option's name, for each option that differs from its default and has no effect.
 
     Args:
         classifier: XMLCClassifier, whose defaults hold for the options that are not given.
-        options: what its constructor is given.
+        options: the arguments of its constructor.
     """
     defaults = {name: parameter.default for name, parameter in inspect.signature(classifier).parameters.items()}
     values = defaults | dict(options)
@@ -123,7 +123,7 @@ def problems_of_uses(classifier: type, options: Mapping[str, Any]) -> dict[str, 
 
 
 def check_uses(model: Any) -> None:
-    """Raise ValueError where a classifier has an option that is not as by default and has no effect."""
+    """Raise ValueError where an option of a classifier differs from its default and has no effect."""
     for problem in problems_of_uses(type(model), model.get_params(deep=False)).values():
         raise ValueError(problem)
 

@@ -121,6 +121,11 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: i
         print("  ".join(cells).rstrip())
 
 
+def size_of(num_bytes: int) -> str:
+    """Return a number of bytes for people: in kB, or in MB from a million on, with a digit after the point."""
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.1f} kB"
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     with output(path) as file:
         file.write((json.dumps(values, indent=1) + "\n").encode())

@@ -53,6 +53,7 @@ def run_eval(args: argparse.Namespace) -> None:
     from ..data.reading import load_part
     from ..data.sources import locate
     from ..metrics import METRICS, evaluate, metric_names
+    from ..predictions import Predictions
     from ..ranking.candidates import NUM_CANDIDATES
     from ..set_metrics import evaluate_sets
 
@@ -62,7 +63,8 @@ def run_eval(args: argparse.Namespace) -> None:
     place = locate(args.data, options)
     test = load_part(place, args.part, model.label_names_, options=options)
     names = metric_names(args.k, metrics=list(METRICS))
-    predictions = model.predict(test, max(args.k))
+    num_labels, most = len(model.label_names_), max(args.k)
+    predictions = model.predict(test, max(most, min(NUM_CANDIDATES, num_labels)) if model.gives_probs else most)
     constants = dict(place.card.propensity) if place.card else {"a": PROPENSITY_A, "b": PROPENSITY_B}
     given = {"a": args.propensity_a, "b": args.propensity_b}
     constants |= {name: value for name, value in given.items() if value is not None}
@@ -71,8 +73,9 @@ def run_eval(args: argparse.Namespace) -> None:
     print_metrics(values, args.k)
     if model.gives_probs:
         rules = args.threshold or DEFAULT_RULES
-        sets = {rule: evaluate_sets(test.Y, model.predict(test, threshold=rule)) for rule in rules}
-        probs = evaluate_probs(test.Y, model.predict(test, min(NUM_CANDIDATES, len(model.label_names_))))
+        candidates = Predictions(*(column[:, :NUM_CANDIDATES] for column in predictions))
+        sets = {rule: evaluate_sets(test.Y, model.keeper(rule)(candidates)) for rule in rules}
+        probs = evaluate_probs(test.Y, candidates)
         print_sets(sets, probs)
         values |= {"thresholds": sets, "probabilities": probs}
     if args.json is not None:

@@ -13,7 +13,7 @@ from ..classifier.uses import USES, useless
 from ..codes.orders import LABEL_ORDERS
 from ..features.options import ANALYZERS, CASES, NORMAL_FORMS, WEIGHTINGS, WordOptions, without_analyzer
 from ..model_files import check_new_model, model_bytes
-from .common import add_command, add_data_options, read_options, whole_numbers
+from .common import add_command, add_data_options, read_options, size_of, whole_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -172,13 +172,13 @@ def run_fit(args: argparse.Namespace) -> None:
         return
     model.save(args.model, overwrite=args.overwrite)
     logger.info(
-        "%d documents, %d labels, %s; fitted in %.1f s; %s is %.1f MB",
+        "%d documents, %d labels, %s; fitted in %.1f s; %s is %s",
         train.num_docs,
         train.num_labels,
         model.head_.describe(),
         seconds,
         args.model,
-        model_bytes(args.model) / 1e6,
+        size_of(model_bytes(args.model)),
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from ..checks import check_whole
 
 MOST_LABELS = 2**31 - 1  # labels are int32
-SEARCHED = 50_000  # candidates at most; two heads never have as many
-MHC_SLACK = 1.1  # times the fewest scores, at most; fitted: Wiki-500K's published lengths need 1.06
+SEARCHED = 50_000  # the most candidates; two heads never have so many
+MHC_SLACK = 1.1  # the most scores, as a multiple of the fewest; the published lengths of Wiki-500K need 1.06
 PUBLISHED_BEAM = 10  # groups kept by the authors' scripts (Anoise/MHE, XMC/) for the three smaller data sets
 
 # (data set, number of labels): lengths of the heads in the paper's experiments
@@ -28,8 +28,8 @@ PUBLISHED = {
 class HeadPlan:
     """One way to write C labels with H heads, and what it costs.
 
-    Parameters are weights without biases, and without a projection of the features if there is one. They are counted
-    for heads on features of dim numbers; where dim is None, in vectors of dim numbers.
+    Parameters are weights. Biases and a projection of the features are not counted. Where `plan` is given dim, they are
+    numbers, for features of dim numbers; otherwise they are vectors as long as the features.
     """
 
     head_sizes: tuple[int, ...]  # descending; the first is the shortest that the others allow
@@ -46,19 +46,21 @@ class HeadPlan:
 def plan(num_labels: int, *, num_heads: int = 2, dim: int | None = None, beam: int = PUBLISHED_BEAM) -> list[HeadPlan]:
     """Return the candidate lengths of num_heads heads for num_labels labels, the nearest to equal lengths first.
 
-    A candidate has descending lengths of two or more, the first no longer than the others require. Two are recommended:
-    mhp: the smallest confusion degree, then the least padding, then the fewest parameters; the first of the list.
-    mhc: of those that need at most MHC_SLACK times the fewest scores of a document, the least padding, then the fewest
-        scores, then the smallest confusion degree. With the beams of the authors' scripts (10, 10, 10, 32, 75, 30) this
-        gives the PUBLISHED lengths but for Amazon-670K's, whose padding is not the least.
-        MHS, for which the paper wants descending lengths too, can take these.
+    The lengths of a candidate are two or more and descend, and the first is no longer than the others require. Two
+    candidates are recommended:
+    mhp: the one with the smallest confusion degree, then the least padding, then the fewest parameters. It is the first
+        of the list.
+    mhc: of the candidates that need at most MHC_SLACK times the fewest scores of a document, the one with the least
+        padding, then the fewest scores, then the smallest confusion degree. With the beams of the authors' scripts
+        (10, 10, 10, 32, 75, 30), this gives all PUBLISHED lengths except those of Amazon-670K, whose padding is not the
+        least. MHS can take these lengths, as the paper wants descending lengths for it, too.
 
     Args:
-        num_labels: C, 1 to 2**31 - 1.
-        num_heads: H. With two heads, every candidate; with more, where there would be more than SEARCHED, those of
-            each head's longest lengths and of a geometric sample of its others.
-        dim: length of a weight vector, for the parameters; None counts vectors.
-        beam: prefixes that a later head of MHC continues, for its scores.
+        num_labels: C, from 1 to 2**31 - 1.
+        num_heads: H. With two heads, all candidates are returned. With more heads there may be more than SEARCHED of
+            them; then the longest lengths of each head are tried, and a geometric sample of its other lengths.
+        dim: the length of a weight vector, by which parameters are counted; None counts vectors.
+        beam: how many prefixes a later head of MHC continues, by which its scores are counted.
     Raises: ValueError: an argument is out of range, or a head would have a single local label.
     Source: Liang et al., arXiv:2412.10182, eq. 14 and 15; the rule for mhc is ours.
     """
@@ -88,10 +90,10 @@ def plan(num_labels: int, *, num_heads: int = 2, dim: int | None = None, beam: i
 
 
 def confusion_degree(head_sizes: Sequence[int]) -> float:
-    """Return D, the most over the orders of the heads of prod_{h=2..H} (prod_{k>=h} |O_k|) / |O_{h-1}|; 1 for one head.
+    """Return D, the largest value of prod_{h=2..H} (prod_{k>=h} |O_k|) / |O_{h-1}| over all orders of the heads.
 
-    The power of |O_k| in the product grows with k, hence the ascending order gives the most; with two heads D is the
-    longer length over the shorter.
+    The power of |O_k| in the product grows with k, so that the ascending order gives the largest value. With two heads,
+    D is the longer length divided by the shorter one; with one head, it is 1.
     Source: Liang et al., arXiv:2412.10182, eq. 15.
     """
     ascending = sorted(head_sizes)
@@ -99,9 +101,9 @@ def confusion_degree(head_sizes: Sequence[int]) -> float:
 
 
 def best_of_each_ratio(plans: Sequence[HeadPlan], num_ratios: int = 12) -> list[HeadPlan]:
-    """Return few of the plans, in their order: recommended and published ones, and those with the least padding.
+    """Return a few of the plans, in their order: the recommended and the published ones, and some with little padding.
 
-    Of the latter there is one for each of num_ratios equal steps of log(|O_1| / |O_H|), unless a step has none.
+    The latter are the plans with the least padding in each of num_ratios equal steps of log(|O_1| / |O_H|).
     """
     logs = [math.log(p.head_sizes[0] / p.head_sizes[-1]) for p in plans]
     width = (max(logs) - min(logs)) / num_ratios or 1.0
@@ -115,7 +117,7 @@ def best_of_each_ratio(plans: Sequence[HeadPlan], num_ratios: int = 12) -> list[
 
 
 def _descending_lengths(num_codes: int, num_heads: int, shortest: int, most: int) -> Iterator[tuple[int, ...]]:
-    """Yield at most `most` descending lengths from `shortest` on that multiply to num_codes, or barely to more."""
+    """Yield at most `most` tuples of descending lengths, none below `shortest`, that name num_codes or barely more."""
     if num_heads == 1:
         yield (num_codes,)
         return
@@ -126,7 +128,7 @@ def _descending_lengths(num_codes: int, num_heads: int, shortest: int, most: int
 
 
 def _longest_last(num_codes: int, num_heads: int) -> int:
-    """Return the longest last head that no earlier one needs to be shorter than."""
+    """Return the largest length of the last head for which no earlier head needs to be shorter than it."""
     last = math.ceil(num_codes ** (1 / num_heads)) + 1
     while last ** (num_heads - 1) * (last - 1) >= num_codes:  # that is, ceil(num_codes / last^(num_heads - 1)) < last
         last -= 1
@@ -134,7 +136,7 @@ def _longest_last(num_codes: int, num_heads: int) -> int:
 
 
 def _lengths_to_try(shortest: int, longest: int, most: int) -> Sequence[int]:
-    """Return all lengths from shortest to longest, or `most` at most: half of them the longest, half a sample."""
+    """Return all lengths from shortest to longest, or, if they are more than `most`, the longest and a sample."""
     if longest - shortest < most:
         return range(shortest, longest + 1)
     sample = np.geomspace(shortest, longest, most // 2).astype(int).tolist()

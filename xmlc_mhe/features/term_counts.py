@@ -47,23 +47,26 @@ def count_term(term, learns, terms, entry_of, found, counts, row_start, num_entr
 def count_terms(  # type: ignore[no-untyped-def]
     data, ends, table, lengths, shortest, does, terms, form_of, cursor, chain, word, entry_of, found, counts, indptr
 ):
-    """Count the terms of a piece of texts from the cursor on; return whether it is done, otherwise room is missing.
+    """Count the terms of a piece of texts from the cursor on. Return True at its end, and False if room is missing.
 
     Args:
-        data: uint8, texts in UTF-8 one after the other. ends: int64 (num_ends,), where each one ends; bytes after the
-            last end are of a text that goes on in the next piece.
+        data: uint8, texts in UTF-8, one after the other.
+        ends: int64 (num_ends,), where each text ends. The bytes after the last end belong to a text that goes on in
+            the next piece.
         table: `character_table`, or `ascii_table` where all bytes are ASCII.
-        lengths: the fewest and the most words of a term. A run of UNSPACED characters gives terms of the fewest to one
-            more than the most of them.
-        shortest: the fewest characters of a word.
-        does: COUNTS the terms that the table has, or LEARNS those that it has not, too, and counts documents; or only
-            FINDS_WORDS, which are added to the table.
+        lengths: the least and the largest number of words of a term. A run of UNSPACED characters gives terms of the
+            least to one more than the largest number of them.
+        shortest: the least number of characters of a word.
+        does: COUNTS the terms that the table holds, or LEARNS: adds the others too, and counts the documents of each
+            term; or only FINDS_WORDS, which are added to the table.
         form_of: int32, the term that a word is counted as, or -1 for a word that is left out; empty: each as itself.
-        cursor: int64 (5,), moved on. chain: int32 (most + 1,), at i the term of the last i words of the text, or -1.
-        word: uint64, for the blocks of the longest word.
-        entry_of: int32 (capacity of terms,), the entry of a term in the row, if that is an entry of the row and of the
-            term; it need not be set before.
-        found, counts, indptr: written: the terms of each text in the order of their first occurrence, and how often.
+        cursor: int64 (5,), which is moved on.
+        chain: int32 (most + 1,), whose entry i is the term of the last i words of the text, or -1.
+        word: uint64, with room for the blocks of the longest word.
+        entry_of: int32 (capacity of terms,), the entry of each term in the current row. A value counts only if that
+            entry is in the row and is the term's, so that the array need not be set before.
+        found, counts, indptr: are written, as a CSR: the terms of each text in the order of their first occurrence,
+            and how often each occurs.
     """
     fewest, most = lengths
     slots, blocks, first = terms.word_slots, terms.blocks, terms.first

@@ -17,15 +17,18 @@ FIRST_CAPACITY = 256  # terms that a table takes before it grows
 class Terms(NamedTuple):
     """A hash table of terms with open addressing, which compares the terms themselves where their hashes are equal.
 
-    A word is stored in blocks of eight bytes, the first byte the lowest; zeros follow its last byte, one at least, so
-    that the last block of a word is the first one whose highest byte is zero.
+    A word is stored in blocks of eight bytes, whose lowest byte is the first one. At least one zero follows the last
+    byte of a word, so that its last block is the first one whose highest byte is zero.
 
-    sizes: int64 (2,), the number of terms, and of blocks. blocks: uint64 (room,), of the words one after the other.
-    first: int64 (capacity,), of a word its first block, of an n-gram the term of its words but the last.
-    last: int32 (capacity,), of an n-gram the term of its last word; -1 for a word.
-    num_docs: int32 (capacity,), the documents that a term was counted in, if any were.
-    word_slots, gram_slots: uint64, a power of two of them, twice the capacity at least. An empty slot is 0, another one
-    holds 32 bits of the term's hash above the number of the term plus one.
+    Attributes:
+        sizes: int64 (2,), the number of terms and the number of blocks.
+        blocks: uint64 (room,), the blocks of all words, one word after the other.
+        first: int64 (capacity,), for a word its first block, for an n-gram the term of all its words but the last.
+        last: int32 (capacity,), for an n-gram the term of its last word, for a word -1.
+        num_docs: int32 (capacity,), in how many documents a term was counted.
+        word_slots, gram_slots: uint64; their number is a power of two and at least twice the capacity. An empty slot is
+            0. Any other slot holds 32 bits of the term's hash in its upper half, and the number of the term plus one in
+            its lower half.
     """
 
     sizes: np.ndarray
@@ -38,7 +41,7 @@ class Terms(NamedTuple):
 
     @classmethod
     def with_room(cls, capacity: int = 0, num_blocks: int = 0, *, of: "Terms | None" = None) -> "Terms":
-        """Return a table with room for so many terms and blocks, or somewhat more, and with the terms of another."""
+        """Return a table with room for at least so many terms and blocks, which holds the terms of another table."""
         capacity = max(int(capacity), FIRST_CAPACITY)
         num_slots = 1 << (2 * capacity - 1).bit_length()
         terms = cls(
@@ -61,7 +64,7 @@ class Terms(NamedTuple):
         return terms
 
     def larger(self, num_terms: int, num_blocks: int) -> "Terms":
-        """Return the table, or one of twice its size at least, with room for so many more terms and blocks."""
+        """Return a table with room for so many more terms and blocks: this one, or a copy at least twice as large."""
         needed = (int(self.sizes[0]) + num_terms, int(self.sizes[1]) + num_blocks)
         sizes = (len(self.first), len(self.blocks))
         if needed[0] <= sizes[0] and needed[1] <= sizes[1]:
@@ -70,7 +73,7 @@ class Terms(NamedTuple):
         return Terms.with_room(*new_sizes, of=self)
 
     def spell(self, chosen: np.ndarray) -> list[str]:
-        """Return chosen terms, int (n,), as strings; the words of an n-gram have a space between them."""
+        """Return the chosen terms, int (n,), as strings, in which a space parts the words of an n-gram."""
         last = self.last[: self.sizes[0]]
         spelled = np.empty(len(last), object)
         spelled[last < 0] = self.words_from(0)[1]
@@ -89,13 +92,13 @@ class Terms(NamedTuple):
         return words, [word for word in text.split("\0") if word]
 
     def bytes(self) -> np.ndarray:
-        """Return the bytes of the words: those of the word at a block begin at eight times its number."""
+        """Return the bytes of all words; a word that starts at block b has its bytes from 8 b on."""
         return self.blocks[: self.sizes[1]].astype("<u8", copy=False).view(np.uint8)
 
 
 @njit(nogil=True, cache=True)
 def move_slots(slots, new_slots):  # type: ignore[no-untyped-def]
-    """Put what is in slots into more slots, which are empty."""
+    """Copy the slots that are in use into new_slots, which are more and all empty."""
     for slot in slots:
         if slot:
             _occupy(new_slots, slot)
@@ -112,14 +115,14 @@ def _occupy(slots, slot):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def mix_hash(key, block):  # type: ignore[no-untyped-def]
-    """Return the hash of what was hashed before and a block."""
+    """Return the hash of a sequence of blocks, given its last block and the hash of those before it."""
     key = (key ^ block) * np.uint64(0x9E3779B97F4A7C15)
     return key ^ (key >> np.uint64(32))
 
 
 @njit(nogil=True, cache=True)
 def find_word(slots, blocks, first, word, begin, tag):  # type: ignore[no-untyped-def]
-    """Return the term of the word whose blocks begin at word[begin], or -1; tag is its hash."""
+    """Return the term of the word whose blocks begin at word[begin], or -1 where there is none; tag is its hash."""
     mask = np.uint64(len(slots) - 1)
     place = tag & mask
     while slots[place]:
@@ -137,7 +140,7 @@ def find_word(slots, blocks, first, word, begin, tag):  # type: ignore[no-untype
 
 @njit(nogil=True, cache=True)
 def new_word(terms, word, begin, tag):  # type: ignore[no-untyped-def]
-    """Return the term of a word that the table has not; it must have room."""
+    """Add a word that the table does not hold, and return its term. The table must have room."""
     term, block = terms.sizes[0], terms.sizes[1]
     terms.first[term], terms.last[term] = block, -1
     while True:
@@ -153,7 +156,7 @@ def new_word(terms, word, begin, tag):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_word(terms, word, begin):  # type: ignore[no-untyped-def]
-    """Return the term of a word, which is new where the table had it not; it must have room."""
+    """Return the term of a word, and add the word where the table does not hold it. The table must have room."""
     tag, place = np.uint64(0), begin
     while True:
         tag = mix_hash(tag, word[place])
@@ -190,7 +193,7 @@ def add_words(terms, data, word, term_of):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def find_gram(terms, prefix, word, learns):  # type: ignore[no-untyped-def]
-    """Return the term of an n-gram; where the table has it not, it is new if the table learns, otherwise -1."""
+    """Return the term of an n-gram. Where the table does not hold it, it is added if learns is true; otherwise -1."""
     tag = mix_hash(np.uint64(0), np.uint64(prefix) << np.uint64(32) | np.uint64(word)) & np.uint64(0xFFFFFFFF)
     slots = terms.gram_slots
     mask = np.uint64(len(slots) - 1)
@@ -212,7 +215,7 @@ def find_gram(terms, prefix, word, learns):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def merge_terms(terms, other, term_of):  # type: ignore[no-untyped-def]
-    """Add the terms of another table to one that has room for all, and write their numbers there to term_of."""
+    """Add the terms of another table to one that has room for all, and write the number that each got to term_of."""
     for number in range(other.sizes[0]):
         if other.last[number] < 0:
             term = add_word(terms, other.blocks, other.first[number])
@@ -224,10 +227,12 @@ def merge_terms(terms, other, term_of):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_vocabulary(terms, data, of_words, word, column_of):  # type: ignore[no-untyped-def]
-    """Add the terms of a vocabulary to a table that has room for all, and write their places to column_of.
+    """Add the terms of a vocabulary to a table that has room for all, and write their columns to column_of.
 
-    data: uint8, the terms in UTF-8, each followed by a byte below SPACE. of_words: whether a space stands between the
-    words of an n-gram, and not for itself. word: uint64, for the blocks of the longest.
+    Args:
+        data: uint8, the terms in UTF-8; a byte below SPACE follows each of them.
+        of_words: whether a space parts the words of an n-gram; otherwise it is a character like others.
+        word: uint64, with room for the blocks of the longest word.
     """
     column, term, size = 0, np.int64(-1), 0
     block, shift = np.uint64(0), np.uint64(0)

@@ -103,7 +103,8 @@ class TransformerEncoder(nn.Module):
             ) from None
         if not getattr(tokenizer, "is_fast", False) or tokenizer.pad_token_id is None:
             raise ValueError(
-                f'encoder must have a fast tokenizer with a padding token. Got "{name}", whose has not; choose another.'
+                f'encoder must have a fast tokenizer with a padding token. Got "{name}", whose tokenizer is slow or '
+                "has no padding token; choose another."
             )
         encoder = cls(
             config=config.to_dict(),

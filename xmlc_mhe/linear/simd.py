@@ -1,7 +1,7 @@
-"""Four SIMD primitives that numba cannot derive itself: LANES labels advance together in one vector.
+"""Four SIMD primitives that numba cannot derive itself: they work on LANES labels at a time, in one vector.
 
-A weight block is `W` float32 (num_features, LANES), row-aligned to a cache line, so a feature costs one line
-for LANES labels. Written in LLVM's vector type because a plain loop keeps its accumulators in memory.
+A block of weights is `W`, float32 (num_features, LANES). Each row is aligned to a cache line, so that a feature costs
+one line for LANES labels. The primitives use the vector type of LLVM, because a plain loop keeps its sums in memory.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _CHAINS = 4  # sums that a dense product keeps apart, so that one addition need 
 
 
 def aligned_zeros(num_rows: int) -> np.ndarray:
-    """A zero weight block, float32 (num_rows, LANES), whose rows start at multiples of their size in bytes."""
+    """Return a block of zeros, float32 (num_rows, LANES), whose rows start at multiples of their size in bytes."""
     row_bytes = 4 * LANES
     buffer = np.zeros((num_rows + 1) * row_bytes, dtype=np.uint8)
     offset = -buffer.ctypes.data % row_bytes
@@ -31,7 +31,7 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
 
 
 def _vector_at(builder: Any, base: Any, row: Any) -> Any:
-    """Pointer to vector `row` of a contiguous float32 array."""
+    """Return a pointer to vector `row` of a contiguous float32 array."""
     offset = builder.mul(row, ir.Constant(row.type, LANES))
     return builder.bitcast(builder.gep(base, [offset]), _VECTOR.as_pointer())
 
@@ -51,7 +51,7 @@ def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 def _each_entry(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Loop over entries start..stop of a CSR row; yields (splat value, pointer to the feature's row of W)."""
+    """Loop over the entries from start to stop; yield the value as a vector, and a pointer to its row of W."""
     W, indices, values, start, stop = args[:5]
     W_data, indices_data, values_data = (
         _data(context, builder, signature.args[i], array) for i, array in enumerate((W, indices, values))

@@ -1,4 +1,4 @@
-"""Train one head: the labels of a group share their documents, and the groups are independent jobs."""
+"""Train one head. The labels of a group share their documents, and each group is an independent job."""
 
 import contextlib
 import os
@@ -21,11 +21,11 @@ from .scorer import Entries, InvertedIndex, label_dtype
 from .simd import LANES, aligned_zeros
 from .solver import BIAS, solve_block
 
-LARGEST_COPY = 0.1  # share of X that a group copies; a larger group reads X itself, to bound each thread's memory
+LARGEST_COPY = 0.1  # the largest share of X that a group copies; larger groups read X itself, to bound the memory
 
 
 def margins_to_probs(margins: np.ndarray) -> np.ndarray:
-    """Return numbers from 0 to 1 for margins: -1 and less is 0, +1 and more is 1, as the squared hinge aims at."""
+    """Return numbers from 0 to 1 for margins. The squared hinge aims at -1 and +1, which become 0 and 1."""
     return np.clip((margins + 1) / 2, 0, 1)
 
 
@@ -40,13 +40,14 @@ def fit_head(
     threads: int,
     title: str,
 ) -> InvertedIndex:
-    """Return the weights of one classifier for each column of Y, the same for any number of threads.
+    """Return the weights of one classifier for each column of Y; they are the same for any number of threads.
 
     Args:
-        X: (num_docs, num_features); weights of its dense columns are kept whole, those of the others above prune.
-        Y: (num_docs, num_labels), sorted columns.
-        width: labels of a group: columns g * width to (g + 1) * width.
-        shortlist: (num_docs, num_groups); group g is trained on the documents that hold column g. None: on all of them.
+        X: (num_docs, num_features). All weights of its dense columns are kept, and those of the others above prune.
+        Y: (num_docs, num_labels), with sorted columns.
+        width: the labels of a group; group g has the columns from g * width to (g + 1) * width.
+        shortlist: (num_docs, num_groups). Group g is trained on the documents that hold column g. None: each group is
+            trained on all documents.
     """
     data = GroupData.of(X, Y, shortlist)
     settings = {"width": width, "num_labels": Y.shape[1], "options": options, "seed": seed}
@@ -67,11 +68,14 @@ def fit_head(
 
 
 class GroupData(NamedTuple):
-    """What the groups of a head are trained on, as arrays alone, which processes can map from files.
+    """What the groups of a head are trained on. All of it is arrays, which processes can map from files.
 
-    indptr, indices, values: the sparse features, CSR. dense: float32 (num_docs, num_dense). label_indptr, label_docs:
-    the documents of each label. group_indptr, group_docs: those of each group, or None for all. num_features: sparse
-    ones, int (1,).
+    Attributes:
+        indptr, indices, values: the sparse features, as a CSR.
+        dense: the dense features, float32 (num_docs, num_dense).
+        label_indptr, label_docs: the documents of each label.
+        group_indptr, group_docs: the documents of each group; None where each group has all of them.
+        num_features: the number of sparse features, int (1,).
     """
 
     indptr: np.ndarray
@@ -116,9 +120,10 @@ def _load_data(folder: str) -> GroupData:
 
 @contextlib.contextmanager
 def _group_jobs(data: GroupData, settings: dict[str, Any], *, share_memory: bool) -> Iterator[Iterator[Any]]:
-    """Yield an iterator over a job for each group: with the arrays for threads, with files of them for processes.
+    """Yield an iterator over the jobs, one for each group. Threads share the arrays, processes map them from files.
 
-    The files are in JOBLIB_TEMP_FOLDER, which workers on other machines must see, or where temporary files are kept.
+    The files are in the folder that JOBLIB_TEMP_FOLDER names, which workers on other machines must see. Where it names
+    none, they are in the folder of temporary files.
     """
     groups = range(-(-settings["num_labels"] // settings["width"]))
     if share_memory:
@@ -140,7 +145,7 @@ def _fit_group_of_files(folder: str, group: int, **settings: Any) -> tuple[Entri
 def _fit_group(
     data: GroupData, group: int, *, width: int, num_labels: int, options: SolverOptions, seed: int
 ) -> tuple[Entries, list[np.ndarray], np.ndarray]:
-    """Return the kept weights of a group's labels, their dense weights, a tile for LANES labels each, and biases."""
+    """Return what is kept of a group: sparse weights, dense weights (a tile for each LANES labels), and biases."""
     num_features, num_dense, dtype = int(data.num_features[0]), data.dense.shape[1], label_dtype(num_labels)
     docs = None
     if data.group_indptr is not None and data.group_docs is not None:
@@ -180,7 +185,7 @@ def _fit_group(
 
 
 def _kept_weights(W: np.ndarray, prune: float) -> Entries:
-    """Return row, lane and weight, int32, int32 and float16 (n,), of the weights above prune, row after row."""
+    """Return the rows, lanes and values, int32, int32 and float16 (n,), of the weights above prune, by rows."""
     rows, lanes = np.nonzero(np.abs(W) > prune)
     return rows.astype(np.int32), lanes.astype(np.int32), W[rows, lanes].astype(np.float16)
 
@@ -199,7 +204,7 @@ def _positive_masks(
     first: int,
     num_lanes: int,
 ) -> np.ndarray:
-    """Bit l of a document says whether it has the label first + l, uint16 (len(docs),)."""
+    """Return a mask for each document, uint16 (len(docs),); bit l says whether it has the label first + l."""
     masks = np.zeros(num_docs if docs is None else len(docs), np.uint16)
     for lane in range(num_lanes):
         for place in range(label_indptr[first + lane], label_indptr[first + lane + 1]):
@@ -213,9 +218,9 @@ def _positive_masks(
 def _gather_rows(
     docs: np.ndarray, indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, num_features: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Return the features of some rows of a CSR in the order they first appear, and the rows in terms of those.
+    """Return the features of some rows of a CSR, in the order of their first appearance, and the rows renumbered so.
 
-    The solver's memory then grows with the group's features, not with all, and common features lie close together.
+    The memory of the solver then grows with the features of the group alone, and common features lie close together.
     """
     total = 0
     for doc in docs:

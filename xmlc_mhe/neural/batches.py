@@ -40,3 +40,12 @@ def labels_of(Y: csr_array, docs: np.ndarray, head: Any) -> Tensor:
     labels = np.full((len(docs), max(1, counts.max())), -1, np.int64)
     labels[np.arange(labels.shape[1]) < counts[:, None]] = rows.indices
     return torch.from_numpy(labels)
+
+
+def check_one_label(head_name: str, Y: csr_array) -> None:
+    """Raise ValueError unless every document has exactly one label."""
+    counts = np.diff(Y.indptr)
+    if (counts != 1).any():
+        doc = int(np.argmax(counts != 1))
+        mend = 'use head="mhc" or head="vanilla" for several' if counts[doc] else "leave such documents out"
+        raise ValueError(f'head "{head_name}" takes one label a document. Got {counts[doc]} in document {doc}; {mend}.')

@@ -18,7 +18,7 @@ class Body(nn.Module):
 
     def __init__(self, kind: str, num_features: int, dim: int, *, is_signed: bool) -> None:
         super().__init__()
-        self.is_signed = is_signed
+        self.kind, self.is_signed = kind, is_signed
         self.bag = self.linear = None
         if kind == "bag":  # rows of unit length get features of about unit length
             vectors = torch.randn(num_features, dim) * dim**-0.5

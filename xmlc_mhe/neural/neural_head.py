@@ -1,8 +1,7 @@
 """NeuralHead: a neural head, trained on a body, with the contract of the linear ones."""
 
-import inspect
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,24 @@ from scipy.special import expit, softmax
 from torch import nn
 
 from ..checks import check_option, check_whole
-from ..codes.label_code import order_field
 from ..codes.orders import LABEL_ORDERS
-from ..errors import data_error_of
 from ..features.picking import pick
-from ..features.shapes import tensor_fields, without_memory
 from ..metrics import evaluate, metric_names
-from ..predictions import Predictions, concatenate_predictions, empty_predictions
-from ..state import MOST_LENGTH, Fields, choice, mapping, optional, whole, with_prefix
+from ..predictions import Predictions
+from ..state import Fields
+from .batches import check_one_label
 from .body import Body, HeadOnBody
 from .distributed import choose_device, gather_from_processes, rank_and_size
+from .head_options import split_options
 from .heads import HEADS
-from .training import torch_threads, train
+from .neural_state import neural_fields
+from .prediction import features_of, len_of, top_k, top_k_of_features
+from .threads import threads_of_step, torch_threads
+from .training import train
 from .training_options import TrainingOptions
 
 SPARSE_BELOW = 0.25  # share of stored entries of X up to which the body reads the stored entries alone
 DEFAULT_DIM = 256
-PREDICT_DOCS = 512  # documents whose features exist at a time in prediction
 DEV_SHARE, MOST_DEV_DOCS = 0.1, 2000  # of the training documents, where early stopping has no dev part
 ENCODER_PATIENCE = 2  # epochs; an encoder can learn its training documents by heart
 
@@ -47,7 +47,8 @@ class NeuralHead:
             a quarter of X's entries are stored, where dim is given, or where the head itself learns nothing.
         label_order: a key of LABEL_ORDERS; for heads whose groups of labels are ranges.
         seed: of the first weights and of the order of documents.
-        threads: of a fit; prediction takes one, as `XMLCClassifier` predicts several batches at a time.
+        threads: the most of a fit, of which a small step takes one (`threads_of_step`). Prediction takes one, as
+            `XMLCClassifier` predicts several batches at a time.
         training: fields of TrainingOptions.
     """
 
@@ -90,18 +91,7 @@ class NeuralHead:
         Raises: ValueError: an option that the head has not; ImportError: no torch.
         """
         module_class = HEADS[head]
-        name = module_class.name
-        parameters = inspect.signature(module_class.__init__).parameters
-        of_module = [option for option in parameters if option not in ("self", "num_labels", "dim", "head_sizes")]
-        of_training = ["dim", "hidden", *(option.name for option in fields(TrainingOptions))]
-        head_options = dict(head_options or {})
-        check_option_names(name, head_options, [*of_training, *of_module])
-        options = {option: value for option, value in head_options.items() if option in of_module}
-        training = {option: value for option, value in head_options.items() if option in of_training}
-        if head_sizes is not None:
-            if "head_sizes" not in parameters:
-                raise ValueError(f'head_sizes must be None for head "{name}". Got {head_sizes!r}; leave them out.')
-            options["head_sizes"] = tuple(head_sizes)
+        options, training = split_options(module_class, head_options, head_sizes)
         return cls(module_class, options=options, label_order=label_order, seed=seed, threads=threads, **training)
 
     def fit(
@@ -125,27 +115,28 @@ class NeuralHead:
             patience = 0 if encoder is None else ENCODER_PATIENCE
         if patience and dev is None and Y.shape[0] > 1:
             documents, Y, dev = self.split_dev(documents, Y)
-        self.order = LABEL_ORDERS[self.label_order if self._orders_labels else "given"](Y, self.seed)
-        with torch.random.fork_rng(), torch_threads(self.threads):
+        self.order = LABEL_ORDERS[self.label_order if self.orders_labels else "given"](Y, self.seed)
+        with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             if encoder is None:
                 self._build(self._choose_body(documents), documents.shape[1], Y.shape[1])
             else:
                 self._build_on(encoder, Y.shape[1])
             if not self.module.takes_many_labels:
-                self._check_one_label(Y)
+                check_one_label(self.name, Y)
             model = self.model.to(choose_device(self.training.device)).train()
             scored = dev if patience else None
-            train(
-                model,
-                documents,
-                self._codes(Y),
-                options=TrainingOptions(**asdict(self.training) | {"patience": patience}),
-                seed=self.seed,
-                encoder=encoder,
-                evaluate=None if scored is None else lambda model: self._score(model, *scored),
-                same_run=self._run(Y),
-            )
+            with torch_threads(threads_of_step(model, batch_size=self.training.batch_size, threads=self.threads)):
+                train(
+                    model,
+                    documents,
+                    self._codes(Y),
+                    options=TrainingOptions(**asdict(self.training) | {"patience": patience}),
+                    seed=self.seed,
+                    encoder=encoder,
+                    evaluate=None if scored is None else lambda model: self._score(model, *scored),
+                    same_run=self._run(Y),
+                )
         model.eval().requires_grad_(False)
         return self
 
@@ -153,36 +144,19 @@ class NeuralHead:
     def top_k(self, documents: Any, k: int) -> Predictions:
         """Return the k best labels of each document; scores are the head's, see its `top_k`."""
         with torch_threads(1):
-            return self._top_k(self.model, documents, range(len_of(documents)), k)
+            return top_k(self.model, documents, range(len_of(documents)), k, order=self.order)
 
     @torch.inference_mode()
     def features(self, documents: Any) -> np.ndarray:
         """Return what the body makes of documents, float32 (num_docs, dim): all that the head sees of them."""
         with torch_threads(1):
-            pieces = [np.zeros((0, self.num_features), np.float32)] if not len_of(documents) else []
-            for start in range(0, len_of(documents), PREDICT_DOCS):
-                piece = pick(documents, slice(start, start + PREDICT_DOCS))
-                pieces.append(self.model.features(piece).float().cpu().numpy())
-            return np.concatenate(pieces)
+            return features_of(self.model, documents, dim=self.num_features)
 
     @torch.inference_mode()
     def top_k_of_features(self, features: np.ndarray, k: int) -> Predictions:
         """Return the k best labels of documents with these features, float32 (num_docs, dim); see `top_k`."""
         with torch_threads(1):
-            batches = [empty_predictions(0, k)]
-            for start in range(0, len(features), PREDICT_DOCS):
-                piece = torch.from_numpy(features[start : start + PREDICT_DOCS]).to(self.model.device)
-                labels, scores = self.model.head.top_k(piece, k)
-                batches.append(Predictions(self.order[labels.cpu().numpy()], scores.float().cpu().numpy()))
-            return concatenate_predictions(batches)
-
-    def _top_k(self, model: HeadOnBody, documents: Any, docs: Sequence[int], k: int) -> Predictions:
-        batches = [empty_predictions(0, k)]
-        for start in range(0, len(docs), PREDICT_DOCS):
-            rows = docs[start : start + PREDICT_DOCS]
-            labels, scores = model.head.top_k(model.features(pick(documents, np.asarray(rows))), k)
-            batches.append(Predictions(self.order[labels.cpu().numpy()], scores.float().cpu().numpy()))
-        return concatenate_predictions(batches)
+            return top_k_of_features(self.model, features, k, order=self.order)
 
     def to_probs(self, scores: np.ndarray) -> np.ndarray:
         """Return probabilities of the scores that `top_k` gave: for heads of one label a document, they sum to 1."""
@@ -198,7 +172,7 @@ class NeuralHead:
         """Return what `from_state` needs: JSON values and arrays; an encoder is not in it."""
         state: dict[str, Any] = {"name": self.name, "options": self.options, "dim": self.dim, "hidden": self.hidden}
         state |= {"kind": self.kind, "num_features": self.num_features, "num_labels": self.num_labels}
-        if self._orders_labels:
+        if self.orders_labels:
             state["order"] = self.order
         parts = {"module": self.model.head} | ({} if self.kind == "encoder" else {"body": self.model.body})
         for part, module in parts.items():
@@ -206,36 +180,16 @@ class NeuralHead:
         return state
 
     @classmethod
-    def state_fields(
-        cls,
-        state: dict[str, Any],
-        *,
-        num_labels: int,
-        num_features: int,
-        num_dense: int,
-        head_class: Any = None,
-    ) -> Fields:
-        """Yield what the entries of `state` must be: the tensors are those of modules that are built without memory.
+    def state_fields(cls, state: dict[str, Any], *, head_class: Any = None, **sizes: int) -> Fields:
+        """Yield what the entries of `state` must be.
 
         Args:
             head_class: as for `from_state`.
+            sizes: num_labels, num_features and num_dense, see `neural_fields`.
         """
-        is_on_encoder = num_features == 0
-        yield "name", choice(HEADS if head_class is None else (head_class.name,))
-        yield "options", mapping()
-        yield "dim", choice((None,)) if is_on_encoder else optional(whole(1, MOST_LENGTH))
-        yield "hidden", choice((None,) if is_on_encoder else (None, True, False))
-        yield "kind", choice(("encoder",) if is_on_encoder else ("bag", "linear", "none"))
-        yield "num_features", choice((num_features or num_dense,))
-        yield "num_labels", choice((num_labels,))
-        encoder = SizeOnly(num_dense) if is_on_encoder else None
-        with data_error_of("head.options must be those of the head", "fit the model again"):
-            head = without_memory(lambda: cls._built_as(state, encoder, head_class), or_with=head_class is not None)
-        if head._orders_labels:
-            yield "order", order_field(num_labels)
-        yield from with_prefix("module.", tensor_fields(head.model.head))
-        if encoder is None:
-            yield from with_prefix("body.", tensor_fields(head.model.body))
+        return neural_fields(
+            state, lambda encoder: cls._built_as(state, encoder, head_class), head_class=head_class, **sizes
+        )
 
     @classmethod
     def from_state(
@@ -248,7 +202,7 @@ class NeuralHead:
             head_class: the class of a head of your own; None: the one that the state names.
         """
         head = cls._built_as(state, encoder, head_class)
-        head.order = state["order"] if head._orders_labels else np.arange(state["num_labels"], dtype=np.int32)
+        head.order = state["order"] if head.orders_labels else np.arange(state["num_labels"], dtype=np.int32)
         parts = {"module": head.model.head} | ({} if encoder is not None else {"body": head.model.body})
         for part, module in parts.items():
             names = module.state_dict().keys()
@@ -272,7 +226,8 @@ class NeuralHead:
         return self.model.head
 
     @property
-    def _orders_labels(self) -> bool:
+    def orders_labels(self) -> bool:
+        """Whether the groups of labels are ranges, so that their order counts."""
         return getattr(self.module_class, "orders_labels", False)
 
     def _choose_body(self, X: Any) -> str:
@@ -301,15 +256,6 @@ class NeuralHead:
         self.kind, self.num_features, self.num_labels = "encoder", int(encoder.dim), num_labels  # type: ignore[arg-type]
         self.model = HeadOnBody(encoder, self.module_class(num_labels, self.num_features, **self.options))
 
-    def _check_one_label(self, Y: csr_array) -> None:
-        counts = np.diff(Y.indptr)
-        if (counts != 1).any():
-            doc = int(np.argmax(counts != 1))
-            mend = 'use head="mhc" or head="vanilla" for several' if counts[doc] else "leave such documents out"
-            raise ValueError(
-                f'head "{self.name}" takes one label a document. Got {counts[doc]} in document {doc}; {mend}.'
-            )
-
     def _codes(self, Y: csr_array) -> csr_array:
         """Return Y with the columns in the order of the labels' codes."""
         position = np.empty(len(self.order), np.int32)
@@ -330,7 +276,8 @@ class NeuralHead:
         k = min(5, self.num_labels)
         mine = range(rank, Y.shape[0], num_processes)
         labels = np.empty((Y.shape[0], k), np.int32)
-        for process, share in enumerate(gather_from_processes(self._top_k(model, documents, mine, k).labels)):
+        found = top_k(model, documents, mine, k, order=self.order).labels
+        for process, share in enumerate(gather_from_processes(found)):
             labels[process::num_processes] = share
         names = metric_names([cutoff for cutoff in (1, 3, 5) if cutoff <= k], metrics=("P",))
         return float(np.mean(list(evaluate(Y, labels, names).values())))
@@ -342,24 +289,3 @@ class NeuralHead:
         return {"head": self.name, "options": self.options | {"seed": self.seed}, "training": options} | {
             "labels": [*Y.shape, int(Y.nnz)]
         }
-
-
-class SizeOnly(nn.Module):
-    """In place of an encoder where nothing but the length of its features, dim, is asked for."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-
-def len_of(documents: Any) -> int:
-    return documents.shape[0] if hasattr(documents, "shape") else len(documents)
-
-
-def check_option_names(name: str, head_options: dict[str, Any], allowed: Sequence[str]) -> None:
-    """Raise ValueError unless every option is one that the head of this name has."""
-    for option in head_options:
-        if option not in allowed:
-            raise ValueError(
-                f'head_options of head "{name}" must be among {", ".join(allowed)}. Got {option!r}; choose one of them.'
-            )

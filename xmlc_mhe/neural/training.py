@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -286,14 +286,3 @@ class _Training:
             kept = [line for line in lines if json.loads(line)["step"] <= self.progress.step]
             with whole_file(path) as written:
                 written.write_text("".join(f"{line}\n" for line in kept))
-
-
-@contextlib.contextmanager
-def torch_threads(number: int) -> Iterator[None]:
-    """Have torch use so many threads, and restore its number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

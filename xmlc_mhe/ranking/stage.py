@@ -23,6 +23,7 @@ EVIDENCE: dict[str, Any] = {  # a new kind is a file beside this one, and a name
     for kind in (MarginEvidence, FrequencyEvidence, NeighbourEvidence, CooccurrenceEvidence, NameEvidence)
 }
 
+
 class RankingStage:
     """Evidence and a network that makes a probability of it; with few documents, a calibration of the margin alone.
 

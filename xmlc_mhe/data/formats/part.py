@@ -84,7 +84,7 @@ def join_labels(labels: list[str], separator: str | None, place: str) -> str:
         name = next(label for label in labels if split_labels(label, separator) != [label])
         raise DataError(
             f"{place}: a label name must be read back as it was from a string of labels. Got {quote(name)}; choose "
-            "another --label-separator, or a format with lists, such as jsonl."
+            "another --to-separator, or a format with lists, such as jsonl."
         )
     return cell
 

@@ -192,6 +192,20 @@ def test_options_of_eval_reach_the_metrics(model, records, tmp_path, capsys):
     assert train["P@1"] != default["P@1"] or train["R@5"] != default["R@5"]
 
 
+@pytest.mark.parametrize(("num_labels", "ks"), [(2, ["@1", "@2"]), (4, ["@1", "@3", "@4"]), (5, ["@1", "@3", "@5"])])
+def test_the_cutoffs_of_eval_are_no_more_than_the_labels_unless_they_are_given(tmp_path, capsys, num_labels, ks):
+    names = [f"label{number}" for number in range(num_labels)]
+    texts = [f"word{number} word{number}" for number in range(num_labels)]
+    XMLCClassifier().fit(texts * 2, names * 2).save(tmp_path / "model")
+    lines = [json.dumps({"text": text, "labels": [name]}) for text, name in zip(texts, names, strict=True)]
+    (tmp_path / "test.jsonl").write_text("\n".join(lines))
+    command = ["eval", str(tmp_path / "model"), str(tmp_path / "test.jsonl")]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["%", *ks]
+    assert main([*command, "-k", "1,6"]) == 2
+    assert f"k must be 1 to {num_labels}, the number of labels. Got 6;" in capsys.readouterr().err
+
+
 def test_options_of_fit_reach_the_model(records, tmp_path):
     options = ["--encoder", "tfidf", "--head-sizes", "4,3", "--label-order", "random", "--beam", "2", "--seed", "7"]
     options += ["--C", "2", "--positive-weight", "1.5", "--train-beam", "3", "--cascade-scale", "0.1", "--passes", "4"]

@@ -180,6 +180,11 @@ class XMLCClassifier(ClassifierOptions):
         check_is_fitted(self, "head_")
         return self.ranking_ is not None
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether `fit` chose thresholds by rules such as micro-f1; with few documents it has none held out for that."""
+        return self.gives_probs and self.ranking_.thresholds is not None
+
     def probs_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the scores of `predict` as numbers from 0 to 1: as they are with a ranking stage, else by the head."""
         check_is_fitted(self, "head_")

@@ -1,6 +1,8 @@
 import contextlib
+import csv
 import dataclasses
 import gzip
+import io
 import json
 import logging
 import lzma
@@ -181,6 +183,79 @@ def test_a_quoted_cell_of_csv_holds_separators_quotes_and_line_ends(tmp_path):
     dataset = read(write(tmp_path, {"a.csv": content}) / "a.csv")
     assert dataset.texts == ['a "b", c\r\nd', "plain"]
     assert labels_of(dataset) == [["x", "y"], []]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("above", ["", "sep={}\n", '"sep={}"\r\n'])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_separator_of_a_table_is_found_by_its_header_or_told_above_it(tmp_path, name, above, delimiter):
+    rows = [["id", "text", "labels"], ["1", "one, and; \n two", "x"], ["2", "", "x y"]]
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    write(tmp_path, {name: above.format(delimiter) + file.getvalue()})
+    dataset = read(tmp_path / name)
+    assert dataset.texts == ["one, and; \n two", ""]
+    assert labels_of(dataset) == [["x"], ["x", "y"]]
+    assert [*iter_documents(tmp_path / name)] == [dataset.texts]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("title;tags, all\n", "a"), ("title,tags; all;more\n", "a;b;c"), ("title\n", "a;b;c"), ("title;body\tx\n", "a")],
+)
+def test_the_separator_is_the_one_that_gives_the_columns_that_are_asked_for(tmp_path, header, expected):
+    row = "a;b;c,d\n" if ",tags" in header else "a;b;c\n" if header == "title\n" else "a;b\n"
+    write(tmp_path, {"a.csv": header + row})
+    assert [*iter_documents(tmp_path / "a.csv", options=ReadOptions(text_columns=("title",)))] == [[expected]]
+
+
+def test_a_table_without_the_column_that_is_asked_for_names_those_that_it_has(tmp_path):
+    write(tmp_path, {"a.csv": "Titel;Schlagwort\nRosen;Garten\n"})
+    with pytest.raises(DataError, match=r'a\.csv:1 must have a column "text"\. Got "Titel", "Schlagwort"; name the '):
+        read(tmp_path / "a.csv")
+
+
+ENCODED = {  # what each format with text files needs; of a folder, all are in one encoding
+    "csv": {"train.csv": "text;labels\r\nGrün ist schön;grün\r\n"},
+    "tsv": {"train.tsv": "text\tlabels\nGrün ist schön\tgrün\n"},
+    "jsonl": {"train.jsonl": '{"text": "Grün ist schön", "labels": ["grün"]}\n'},
+    "texts": {"train_texts.txt": "Grün ist schön\n", "train_labels.txt": "grün", "label_names.txt": "grün"},
+    "libmultilabel": {"train.txt": "1\tgrün\tGrün ist schön\n"},
+    "annif": {"train.tsv": "Grün ist schön\t<grün>\n"},
+    "annif-folder": {"train/1.txt": "Grün ist schön", "train/1.tsv": "<grün>\tGrün\n"},
+}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-be", "utf-8", "utf-8-sig", "cp037"])
+@pytest.mark.parametrize("name", ENCODED)
+def test_text_files_are_read_in_the_encoding_that_is_named(tmp_path, name, encoding):
+    folder = write(tmp_path / "in", {file: text.encode(encoding) for file, text in ENCODED[name].items()})
+    dataset = read(folder, encoding=encoding, format=name)
+    assert (dataset.texts, labels_of(dataset)) == (["Grün ist schön"], [["grün"]])
+    got = [*iter_documents(folder, part="train", options=ReadOptions(encoding=encoding, format=name))]
+    assert got == [["Grün ist schön"]]
+
+
+def test_characters_of_two_bytes_of_which_one_is_a_line_end_are_no_line_end(tmp_path):
+    write(tmp_path, {"a.jsonl": '{"text": "\u0a0a\u0d0a", "labels": ["x"]}\n{"text": "b", "labels": []}'.encode("utf-16")})
+    assert read(tmp_path / "a.jsonl", encoding="utf-16").texts == ["\u0a0a\u0d0a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        ("text\nGrün\n".encode("cp1252"), None, r"a\.csv:2: the text must be UTF-8\. .*, as --encoding cp1252, or convert"),
+        ("text\nGrün\n".encode("utf-16"), None, r"a\.csv:1: the text must be UTF-8\. .*, as --encoding utf-16, or convert"),
+        (b"text\na\n\x81\n", "cp1252", r"a\.csv:3: the text must be in the encoding cp1252\. .*; name another with --e"),
+        (b"text\n", "utf-16", r"a\.csv:1: the text must be in the encoding utf-16\. "),
+        (b"text\n", "utf16x", r'--encoding must be one that Python knows, such as .* Got "utf16x"; '),
+        (b"text\n", "rot13", r'--encoding must be one that Python knows, such as .* Got "rot13"; '),
+    ],
+)  # fmt: skip
+def test_another_encoding_is_refused_in_one_line_that_names_the_option(tmp_path, content, encoding, message):
+    write(tmp_path, {"a.csv": content})
+    with pytest.raises(DataError, match=message):
+        list(iter_documents(tmp_path / "a.csv", options=ReadOptions(encoding=encoding)))
 
 
 def test_a_table_of_texts_alone_is_streamed_and_its_empty_cells_are_documents(tmp_path):
@@ -609,7 +684,7 @@ def test_a_text_longer_than_the_limit_of_csv_is_read(tmp_path):
 
 # --- options of reading that a format has no use for ------------------------------------------------------------------
 
-NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";"}
+NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";", "encoding": "cp1252"}
 
 
 @pytest.mark.parametrize("option", READING_USES)

@@ -285,7 +285,7 @@ def test_a_stream_reads_no_further_than_it_must(tmp_path, monkeypatch, name):
         return itertools.chain(header, itertools.repeat(line.encode()))
 
     folder = write(tmp_path / "d", {name: line})
-    for module in (formats.lines, formats.sparse_text, formats.corpora):
+    for module in (formats.lines, formats.sparse_text):
         monkeypatch.setattr(module, "read_lines", endless)
     stream = iter_documents(folder, batch_size=2)
     for _ in range(3):
@@ -400,7 +400,7 @@ def test_two_layouts_or_two_compressions_of_a_part_are_refused(tmp_path):
         ),
         (
             {"train_texts.txt": b"a\nb\nccc\xff\n"},
-            r"train_texts\.txt:3: .* Got byte 0xff at byte 4 of the line; convert ",
+            r"train_texts\.txt:3: .* Got byte 0xff at byte 4 of the line; name its encoding, ",
         ),
         ({"train_texts.txt": ""}, r"train_texts\.txt must hold a line for each document\. Got nothing; "),
         ({"label_names.txt": "a\nb\n\nc"}, r'label_names\.txt:3: a line must be the name of one more label\. Got ""; '),

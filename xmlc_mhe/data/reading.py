@@ -136,7 +136,7 @@ def iter_documents(
         if options.format not in (None, "texts"):
             raise DataError(f"standard input must be texts, one a line. Got {options.format}; save it to a file first.")
         check_reading_uses(options, "texts", "standard input")
-        return stream_texts(None, batch_size)
+        return stream_texts(None, batch_size, options.encoding)
     place = locate(source, options)
     found = place.find(part, slice(1))
     return found.format.stream(found.paths[0], batch_size, place.options)
@@ -148,7 +148,7 @@ def _listed_names(place: Source) -> list[str] | None:
     if path is None:
         return None
     names: dict[str, None] = {}
-    for number, name in enumerate(read_texts(path), 1):
+    for number, name in enumerate(read_texts(path, encoding=place.options.encoding), 1):
         if not name or name in names:
             raise DataError(
                 f'{path}:{number}: a line must be the name of one more label. Got "{in_short(name)}"; '

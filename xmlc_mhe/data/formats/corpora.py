@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DataError, in_short
-from .lines import decode, quote, read_lines, read_texts, write_lines
+from .lines import decode, quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import Part, Row, join_labels, rows_of_part, split_labels
 
@@ -19,7 +19,7 @@ SUBJECT_SUFFIXES = (".tsv", ".key")  # Annif's: a URI and a label a line, or a l
 def libmultilabel_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each line "id<TAB>labels<TAB>text", or "labels<TAB>text"; a space parts the labels."""
     width = 0
-    for number, line in enumerate(read_texts(path), 1):
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
         place = f"{path}:{number}"
         cells = line.split("\t")
         width = width or len(cells)
@@ -58,7 +58,7 @@ def looks_like_annif(lines: list[bytes]) -> bool:
 
 def annif_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each line; a label is its URI, without the brackets."""
-    for number, line in enumerate(read_texts(path), 1):
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
         place = f"{path}:{number}"
         text, tab, uris = line.rpartition("\t")
         if not tab or not _URIS.fullmatch(uris):
@@ -102,11 +102,11 @@ def annif_folder_rows(folder: Path, options: ReadOptions, *, labelled: bool) -> 
             content = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} must be a file that can be read. Got: {in_short(error)}; mend it.") from None
-        text = decode(content, path, 1)
-        yield Row(str(path), text, _subjects(path) if labelled else [])
+        text = decode(content, path, 1, encoding=options.encoding)
+        yield Row(str(path), text, _subjects(path, options.encoding) if labelled else [])
 
 
-def _subjects(path: Path) -> list[str]:
+def _subjects(path: Path, encoding: str | None) -> list[str]:
     found = [file for suffix in SUBJECT_SUFFIXES if (file := path.with_suffix(suffix)).is_file()]
     if len(found) != 1:
         got = f"{found[0].name} and {found[1].name}" if found else "neither"
@@ -116,8 +116,7 @@ def _subjects(path: Path) -> list[str]:
     if not found[0].stat().st_size:
         return []
     labels = []
-    for number, line in enumerate(read_lines(found[0]), 1):
-        label = decode(line, found[0], number)
+    for number, label in enumerate(read_texts(found[0], encoding=encoding), 1):
         if found[0].suffix == ".tsv":
             uri = label.partition("\t")[0].strip()
             if not re.fullmatch("<[^<>]+>", uri):

@@ -8,8 +8,8 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from ...errors import DataError, in_short
-from . import corpora, hub, matrices, sparse_text, tables, texts
-from .lines import COMPRESSIONS, first_lines
+from . import corpora, hub, matrices, separated, sparse_text, tables, texts
+from .lines import COMPRESSIONS, check_encoding, first_lines
 from .options import DEFAULT_OPTIONS, ReadOptions
 from .part import Part, Row, part_of_rows, texts_of_rows
 from .texts import stream_texts
@@ -18,11 +18,13 @@ PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own n
 PART_IN_HUB = {"dev": "validation"}
 FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
 TABLES = ("jsonl", "csv", "tsv", "parquet", "hub")
+TEXT_FILES = ("texts", "raw-texts", "pecos", "jsonl", "csv", "tsv", "libmultilabel", "annif", "annif-folder")
 # Which formats an option of ReadOptions has an effect with, and how the command line spells it
 READING_USES = {
     "text_columns": ("--text-column", TABLES),
     "label_column": ("--label-column", TABLES),
     "label_separator": ("--label-separator", (*TABLES, "libmultilabel")),
+    "encoding": ("--encoding", TEXT_FILES),
 }
 
 Batches = Iterator[list[str]] | Iterator[csr_array]
@@ -75,6 +77,22 @@ def _of_rows(
     )
 
 
+def _of_text_files(
+    name: str, title: str, files: tuple[str, ...], read: Any, read_names: Any, write: Any, **more: Any
+) -> Format:
+    """Return a format with the texts in a file of their own, a line each, whose readers need the encoding."""
+    return Format(
+        name,
+        title,
+        (files,),
+        read=lambda paths, options: read(*paths, options.encoding),
+        read_names=lambda path, options: read_names(path, options.encoding),
+        stream=lambda path, size, options: stream_texts(path, size, options.encoding),
+        write=lambda part, paths, options: write(part, *paths),
+        **more,
+    )
+
+
 def _plain(
     name: str, title: str, files: tuple[tuple[str, ...], ...], read: Any, read_names: Any, stream: Any, write: Any,
     **more: Any,
@@ -100,26 +118,26 @@ def _is_annif(path: Path) -> bool:
     return corpora.looks_like_annif(first_lines(path, 20))
 
 
-_TEXT_FILES = texts.read_text_part, texts.read_label_names, stream_texts, texts.write_text_part
+_TEXTS = texts.read_text_part, texts.read_label_names, texts.write_text_part
 _NPZ = matrices.read_npz_part, matrices.read_npz_label_names, matrices.stream_npz, matrices.write_npz_part
 _FEATURES: dict[str, Any] = {"of_texts": False, "keeps_names": False}
 
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        _plain("texts", "a text a line, and its labels on the same line of another file",
-               (("{part}_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
-        _plain("raw-texts", "the same, as AttentionXML and X-Transformer call the raw texts",
-               (("{part}_raw_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
-        _plain("pecos", "a text a line, and a matrix of labels, as PECOS has them",
-               (("X.{trn}.txt", "Y.{trn}.npz"),), texts.read_texts_and_matrix, texts.read_matrix_label_names,
-               stream_texts, texts.write_texts_and_matrix, keeps_names=False),
+        _of_text_files("texts", "a text a line, and its labels on the same line of another file",
+                       ("{part}_texts.txt", "{part}_labels.txt"), *_TEXTS),
+        _of_text_files("raw-texts", "the same, as AttentionXML and X-Transformer call the raw texts",
+                       ("{part}_raw_texts.txt", "{part}_labels.txt"), *_TEXTS),
+        _of_text_files("pecos", "a text a line, and a matrix of labels, as PECOS has them",
+                       ("X.{trn}.txt", "Y.{trn}.npz"), texts.read_texts_and_matrix, texts.read_matrix_label_names,
+                       texts.write_texts_and_matrix, keeps_names=False),
         _of_rows("jsonl", "JSON lines, labels as a list or a string",
                  ("{part}.jsonl", "{part}.ndjson", "{part}.json", "{trn}.json"), tables.jsonl_rows, tables.write_jsonl,
                  suffixes=(".jsonl", ".ndjson", ".json")),
-        _of_rows("csv", "comma-separated values with a header", ("{part}.csv",), tables.csv_rows, tables.write_csv,
+        _of_rows("csv", "records under a header, parted by commas, semicolons or tabs", ("{part}.csv",), separated.csv_rows, separated.write_csv,
                  suffixes=(".csv",)),
-        _of_rows("tsv", "the same, parted by tabs", ("{part}.tsv",), tables.csv_rows, tables.write_csv,
+        _of_rows("tsv", "the same, parted by tabs by default", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
                  suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
         _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
                  tables.write_parquet, suffixes=(".parquet",)),
@@ -162,7 +180,11 @@ def check_format(name: str | None) -> None:
 
 
 def check_reading_uses(options: ReadOptions, format_: str, place: str) -> None:
-    """Raise DataError where an option that is not as by default has no effect with the format that a source is in."""
+    """Raise DataError where an option that is not as by default has no effect with the format that a source is in.
+
+    Raises: DataError: also where Python does not know the encoding.
+    """
+    check_encoding(options.encoding)
     for name, (spelling, formats) in READING_USES.items():
         if format_ not in formats and getattr(options, name) != getattr(DEFAULT_OPTIONS, name):
             raise DataError(

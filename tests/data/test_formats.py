@@ -109,8 +109,8 @@ def test_a_folder_that_is_written_reads_the_same(name, data):
     parts = data.draw(datasets_for(name))
     with tempfile.TemporaryDirectory() as folder:
         save_dataset(parts, Path(folder) / "new", format=name)
-        # without one URI, Annif's lines cannot be told from a table
-        options = ReadOptions(format=name if name == "annif" else None)
+        # without one URI, Annif's lines cannot be told from a table, nor fastText's without a label from sparse rows
+        options = ReadOptions(format=name if name in ("annif", "fasttext") else None)
         for got, expected in zip(load_dataset(Path(folder) / "new", options=options), parts.values(), strict=True):
             assert (got.texts, got.label_names) == (expected.texts, expected.label_names)
             np.testing.assert_array_equal(got.Y.toarray(), expected.Y.toarray())
@@ -221,6 +221,7 @@ ENCODED = {  # what each format with text files needs; of a folder, all are in o
     "jsonl": {"train.jsonl": '{"text": "Grün ist schön", "labels": ["grün"]}\n'},
     "texts": {"train_texts.txt": "Grün ist schön\n", "train_labels.txt": "grün", "label_names.txt": "grün"},
     "libmultilabel": {"train.txt": "1\tgrün\tGrün ist schön\n"},
+    "fasttext": {"train.txt": "__label__grün Grün ist schön\n"},
     "annif": {"train.tsv": "Grün ist schön\t<grün>\n"},
     "annif-folder": {"train/1.txt": "Grün ist schön", "train/1.tsv": "<grün>\tGrün\n"},
 }
@@ -237,16 +238,17 @@ def test_text_files_are_read_in_the_encoding_that_is_named(tmp_path, name, encod
 
 
 def test_characters_of_two_bytes_of_which_one_is_a_line_end_are_no_line_end(tmp_path):
-    write(tmp_path, {"a.jsonl": '{"text": "\u0a0a\u0d0a", "labels": ["x"]}\n{"text": "b", "labels": []}'.encode("utf-16")})
+    lines = '{"text": "\u0a0a\u0d0a", "labels": ["x"]}\n{"text": "b", "labels": []}'
+    write(tmp_path, {"a.jsonl": lines.encode("utf-16")})
     assert read(tmp_path / "a.jsonl", encoding="utf-16").texts == ["\u0a0a\u0d0a", "b"]
 
 
 @pytest.mark.parametrize(
     ("content", "encoding", "message"),
     [
-        ("text\nGrün\n".encode("cp1252"), None, r"a\.csv:2: the text must be UTF-8\. .*, as --encoding cp1252, or convert"),
-        ("text\nGrün\n".encode("utf-16"), None, r"a\.csv:1: the text must be UTF-8\. .*, as --encoding utf-16, or convert"),
-        (b"text\na\n\x81\n", "cp1252", r"a\.csv:3: the text must be in the encoding cp1252\. .*; name another with --e"),
+        ("text\nGrün\n".encode("cp1252"), None, r"a\.csv:2: the text must be UTF-8\. .*, as --encoding cp1252, or con"),
+        ("text\nGrün\n".encode("utf-16"), None, r"a\.csv:1: the text must be UTF-8\. .*, as --encoding utf-16, or con"),
+        (b"text\na\n\x81\n", "cp1252", r"a\.csv:3: the text must be in the encoding cp1252\. .*; name another with"),
         (b"text\n", "utf-16", r"a\.csv:1: the text must be in the encoding utf-16\. "),
         (b"text\n", "utf16x", r'--encoding must be one that Python knows, such as .* Got "utf16x"; '),
         (b"text\n", "rot13", r'--encoding must be one that Python knows, such as .* Got "rot13"; '),
@@ -337,6 +339,19 @@ def test_lines_of_libmultilabel_are_read_with_or_without_an_id(tmp_path, line):
         assert (dataset.texts, labels_of(dataset)) == (["some text"], [["a", "b"]])
 
 
+def test_lines_of_fasttext_are_read_with_labels_wherever_they_stand(tmp_path):
+    lines = ["plain", "__label__a __label__b-c  two\twords", "one __label__b-c word", "a__label__x", " __label__a"]
+    path = write(tmp_path, {"a.txt": "\n".join(lines)}) / "a.txt"
+    dataset = read(path)
+    assert dataset.texts == ["plain", " two\twords", "one word", "a__label__x", " "]
+    assert labels_of(dataset) == [[], ["a", "b-c"], ["b-c"], [], ["a"]]
+    assert list(iter_documents(path)) == [dataset.texts]  # labels are no words of the texts
+    assert read(write(tmp_path / "d", {"train.ft.txt": "__label__a b"})).texts == ["b"]
+    assert read(write(tmp_path / "e", {"train.train": "__label__a b"}) / "train.train", format="fasttext").texts == [
+        "b"
+    ]
+
+
 def test_corpora_of_annif_are_read_with_uris_for_names(tmp_path):
     uris = ["http://example.org/a", "http://example.org/b"]
     lines = f"one two\t<{uris[1]}> <{uris[0]}>\nthree\t<{uris[0]}>\nnone\t\n"
@@ -402,6 +417,7 @@ GOOD = {
     "tsv": "text\tlabels\none\ta b\n",
     "jsonl": '{"text": "one", "labels": ["a"]}\n',
     "libmultilabel": "1\ta b\tone\n2\t\ttwo\n",
+    "fasttext": "__label__a __label__b one\ntwo\n",
     "annif": "one\t<http://a> <http://b>\n",
     "xrc": "2 3 2\n0,1 0:1 2:0.5\n 1:1\n",
     "svmlight": "0,1 0:1 2:0.5\n1 1:1\n",
@@ -426,6 +442,11 @@ GOOD = {
         ("a.csv", 'text,labels\n"x,y\n', r"a\.csv:2: must be CSV in double quotes\. Got: unexpected end of data; mend"),
         ("a.csv", 'text,labels\n"x"y,z\n', r"a\.csv:2: must be CSV in double quotes\. Got: "),
         ("a.csv", "text,labels\nx,a b a\n", r'a\.csv:2: a line must name a label once\. Got "a" 2 times; remove'),
+        (
+            "a.txt",
+            "__label__a x\n__label__ y",
+            r'a\.txt:2: a label must have a name behind __label__\. Got "__label__ y"; ',
+        ),
         ("a.csv", b"text,labels\n\xff,a\n", r"a\.csv:2: the text must be UTF-8\. Got byte 0xff "),
         ("a.jsonl", "{\n", r'a\.jsonl:1: a line must be one JSON object\. Got "{": .*; mend it\.'),
         ("a.jsonl", "[1]\n", r'a\.jsonl:1: a line must be one JSON object\. Got "\[1\]"; write a document a line\.'),
@@ -593,6 +614,16 @@ def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp
     ("name", "dataset", "message"),
     [
         ("libmultilabel", Dataset(["a\tb"], None, [[1]], ["x"]), r"a text or name must have no tab in train\.txt\. "),
+        (
+            "fasttext",
+            Dataset(["a"], None, [[1]], ["x y"]),
+            r"a label must be a word without a space in train\.txt, .*x y",
+        ),
+        (
+            "fasttext",
+            Dataset(["a __label__b"], None, [[1]], ["x"]),
+            r"and no word of a text begin with __label__\. Got ",
+        ),
         (
             "annif",
             Dataset(["a\tb"], None, [[1]], ["x"]),

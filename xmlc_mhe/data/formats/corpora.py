@@ -1,4 +1,4 @@
-"""The corpora of two other tools: LibMultiLabel's lines, Annif's lines and its folder of documents."""
+"""The corpora of other tools: LibMultiLabel's lines, fastText's, Annif's and its folder of documents."""
 
 import re
 from collections.abc import Iterator
@@ -40,6 +40,44 @@ def write_libmultilabel(part: Part, path: Path, options: ReadOptions) -> None:
                     f"a text or name must have no tab in {path.name}. Got one in document {number}; choose jsonl."
                 )
             yield "\t".join(cells)
+
+    write_lines(lines(), path)
+
+
+# --- fastText: __label__x __label__y text -----------------------------------------------------------------------------
+
+LABEL_PREFIX = "__label__"
+_SPACE = " \t\v\f\r\0"  # what parts words there
+_LABEL_TOKEN = re.compile(rf"(?:^|(?<=[{_SPACE}])){LABEL_PREFIX}([^{_SPACE}]*)(?:[{_SPACE}]|$)")
+
+
+def looks_like_fasttext(lines: list[bytes]) -> bool:
+    """Whether one of the first lines begins with a label."""
+    return any(line.lstrip().startswith(LABEL_PREFIX.encode()) for line in lines)
+
+
+def fasttext_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
+    """Yield a row for each line; every word that begins with __label__ is a label, the others are the text."""
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
+        place = f"{path}:{number}"
+        labels = _LABEL_TOKEN.findall(line)
+        if "" in labels:
+            raise DataError(
+                f"{place}: a label must have a name behind {LABEL_PREFIX}. Got {quote(line)}; mend or remove it."
+            )
+        yield Row(place, _LABEL_TOKEN.sub("", line) if labels else line, labels if labelled else [])
+
+
+def write_fasttext(part: Part, path: Path, options: ReadOptions) -> None:
+    def lines() -> Iterator[str]:
+        for text, labels in rows_of_part(part.documents, part.Y, part.names or []):
+            line = "".join(f"{LABEL_PREFIX}{label} " for label in labels) + text
+            if _LABEL_TOKEN.findall(line) != labels or _LABEL_TOKEN.sub("", line) != text:
+                raise DataError(
+                    f"a label must be a word without a space in {path.name}, and no word of a text begin with "
+                    f"{LABEL_PREFIX}. Got {quote(line)}; rename the label, or choose jsonl."
+                )
+            yield line
 
     write_lines(lines(), path)
 

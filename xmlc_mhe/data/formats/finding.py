@@ -108,6 +108,8 @@ def _name_of_single(path: Path, *, labelled: bool) -> str:
     if sparse_text.looks_like_xrc(lines):
         return "xrc"
     if not labelled and suffix != ".tsv":
+        if suffix == ".txt" and corpora.looks_like_fasttext(lines):
+            return "fasttext"  # else its labels would be words of the texts
         return "pyxclib" if sparse_text.looks_like_pyxclib(lines) else "texts"
     names = [f.name for f in fitting if f.name != "xrc" and (f.fits is None or f.fits(path))]
     if len(names) == 1:

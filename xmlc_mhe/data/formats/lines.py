@@ -72,8 +72,8 @@ def check_encoding(encoding: str | None) -> None:
         "".encode(encoding or "utf-8")
     except (LookupError, ValueError):  # the second: a NUL in the name
         raise DataError(
-            f"--encoding must be one that Python knows, such as cp1252, latin-1 or utf-16. Got {quote(encoding or '')}; "
-            "choose one of these."
+            "--encoding must be one that Python knows, such as cp1252, latin-1 or utf-16. Got "
+            f"{quote(encoding or '')}; choose one of these."
         ) from None
 
 
@@ -108,10 +108,11 @@ def decode(line: bytes, path: Path | None, number: int, *, encoding: str | None 
         if encoding is not None:
             raise _not_in_encoding(path, number, encoding, error) from None
         is_utf_16 = number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        likely = "utf-16" if is_utf_16 else "cp1252"
         raise DataError(
             f"{name_of(path)}:{number}: the text must be UTF-8. Got byte 0x{line[error.start]:02x} at byte "
-            f"{error.start + 1} of the line; name its encoding, as --encoding {'utf-16' if is_utf_16 else 'cp1252'}, or "
-            "convert the file; a compressed one must be called .gz or .xz."
+            f"{error.start + 1} of the line; name its encoding, as --encoding {likely}, or convert the file; a "
+            "compressed one must be called .gz or .xz."
         ) from None
     except UnicodeError as error:
         raise _not_in_encoding(path, number, encoding or "utf-8", error) from None

@@ -18,7 +18,18 @@ PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own n
 PART_IN_HUB = {"dev": "validation"}
 FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
 TABLES = ("jsonl", "csv", "tsv", "parquet", "hub")
-TEXT_FILES = ("texts", "raw-texts", "pecos", "jsonl", "csv", "tsv", "libmultilabel", "annif", "annif-folder")
+TEXT_FILES = (
+    "texts",
+    "raw-texts",
+    "pecos",
+    "jsonl",
+    "csv",
+    "tsv",
+    "libmultilabel",
+    "fasttext",
+    "annif",
+    "annif-folder",
+)
 # Which formats an option of ReadOptions has an effect with, and how the command line spells it
 READING_USES = {
     "text_columns": ("--text-column", TABLES),
@@ -111,7 +122,11 @@ def _plain(
 
 
 def _has_tab(path: Path) -> bool:
-    return b"\t" in first_lines(path, 1)[0]
+    return b"\t" in first_lines(path, 1)[0] and not _is_fasttext(path)
+
+
+def _is_fasttext(path: Path) -> bool:
+    return corpora.looks_like_fasttext(first_lines(path, 20))
 
 
 def _is_annif(path: Path) -> bool:
@@ -135,14 +150,16 @@ FORMATS: dict[str, Format] = {
         _of_rows("jsonl", "JSON lines, labels as a list or a string",
                  ("{part}.jsonl", "{part}.ndjson", "{part}.json", "{trn}.json"), tables.jsonl_rows, tables.write_jsonl,
                  suffixes=(".jsonl", ".ndjson", ".json")),
-        _of_rows("csv", "records under a header, parted by commas, semicolons or tabs", ("{part}.csv",), separated.csv_rows, separated.write_csv,
-                 suffixes=(".csv",)),
-        _of_rows("tsv", "the same, parted by tabs by default", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
+        _of_rows("csv", "records under a header, parted by commas, semicolons or tabs", ("{part}.csv",),
+                 separated.csv_rows, separated.write_csv, suffixes=(".csv",)),
+        _of_rows("tsv", "the same, written with tabs", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
                  suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
         _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
                  tables.write_parquet, suffixes=(".parquet",)),
         _of_rows("libmultilabel", "LibMultiLabel's id<TAB>labels<TAB>text", ("{part}.txt",),
                  corpora.libmultilabel_rows, corpora.write_libmultilabel, suffixes=(".txt",), fits=_has_tab),
+        _of_rows("fasttext", "fastText's __label__x __label__y text", ("{part}.txt", "{part}.ft.txt"),
+                 corpora.fasttext_rows, corpora.write_fasttext, suffixes=(".txt",), fits=_is_fasttext),
         _of_rows("annif", "Annif's text<TAB><uri> <uri>", ("{part}.tsv",), corpora.annif_rows, corpora.write_annif,
                  suffixes=(".tsv",), fits=_is_annif),
         _of_rows("annif-folder", "Annif's folder, a .txt and a .tsv or .key a document", ("{part}",),
@@ -151,7 +168,8 @@ FORMATS: dict[str, Format] = {
                  hub.hub_rows, hub.write_hub, fits=hub.looks_like_saved),
         _plain("xrc", "the Extreme Classification Repository's text format", (("{part}.txt",),),
                sparse_text.read_xrc_part, sparse_text.read_xrc_label_names, sparse_text.stream_xrc,
-               sparse_text.write_xrc_part, suffixes=(".txt",), fits=lambda path: not _has_tab(path), **_FEATURES),
+               sparse_text.write_xrc_part, suffixes=(".txt",), **_FEATURES,
+               fits=lambda path: not (_has_tab(path) or _is_fasttext(path))),
         _plain("npz", "two matrices of scipy.sparse.save_npz",
                (("X_{part}.npz", "Y_{part}.npz"), ("X.{trn}.npz", "Y.{trn}.npz")), *_NPZ, **_FEATURES),
         _plain("pyxclib", "two files of sparse rows, as pyxclib and the newer repository have them",

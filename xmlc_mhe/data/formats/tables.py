@@ -10,7 +10,6 @@ from .lines import quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import BATCH_SIZE, Part, Row, need, rows_of_part, split_labels
 
-
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 

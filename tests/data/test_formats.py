@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import dataclasses
+import datetime
 import gzip
 import io
 import json
@@ -9,6 +10,7 @@ import lzma
 import random
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from xmlc_mhe.data.reading import iter_documents, load_dataset, load_part
 from xmlc_mhe.data.writing import save_dataset, save_file
 from xmlc_mhe.errors import DataError
 
-EXTRA = {"parquet": "pyarrow", "hub": "datasets"}  # what a format needs beyond the base
+EXTRA = {"parquet": "pyarrow", "hub": "datasets", "xlsx": "openpyxl"}  # what a format needs beyond the base
 SINGLE = [name for name, format_ in FORMATS.items() if format_.suffixes]
 
 
@@ -78,6 +80,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"],
 LINE_NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\ufeff"), min_size=1, max_size=4)
 LINES = st.text(NO_LINES, max_size=6)
 TEXTS_OF = {"jsonl": st.text(ANY, max_size=6), "parquet": st.text(ANY, max_size=6), "hub": st.text(ANY, max_size=6)}
+TEXTS_OF["xlsx"] = st.text(ANY, max_size=6)
 TEXTS_OF |= {"csv": st.text(ANY, max_size=6), "tsv": st.text(ANY, max_size=6), "annif-folder": st.text(ANY, max_size=6)}
 NAMES_OF = {"jsonl": LINE_NAMES, "parquet": LINE_NAMES, "hub": LINE_NAMES}
 
@@ -97,6 +100,8 @@ def datasets_for(draw, name):
         X = np.array([draw(values) for _ in range(num_docs)], np.float32)
         if name == "svmlight":  # a blank line is no document, and the last column must occur to be known
             X[:, 2] = np.maximum(X[:, 2], 1)
+        if name == "xlsx" and not Y[-1].any():  # a row without any value at the end is none
+            texts[-1] = texts[-1] or "="
         parts[part] = Dataset(*texts_or_features(name, texts, X), Y, names)
     return parts
 
@@ -122,8 +127,8 @@ def test_a_folder_that_is_written_reads_the_same(name, data):
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_file_that_is_written_reads_the_same(tmp_path, name, suffix):
     need_extra(name)
-    if name == "parquet" and suffix:
-        pytest.skip("Parquet has its own compression")
+    if name in ("parquet", "xlsx") and suffix:
+        pytest.skip("it has its own compression")
     X = np.array([[0, 0.1, 3e-7], [1, 0, 0], [0, 0, 2]], np.float32)
     names = ["a", "b", "c"] if FORMATS[name].keeps_names else ["0", "1", "2"]
     Y = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]])
@@ -276,6 +281,120 @@ def test_parquet_is_read_with_lists_strings_and_numbers(tmp_path):
         assert (dataset.texts, labels_of(dataset)) == (["a", ""], labels)
 
 
+def workbook(path, *sheets, name="Sheet"):
+    """Write a workbook as openpyxl does, with shared strings; a sheet is its rows."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"{name}{number}")
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_workbook_is_read_with_numbers_dates_and_blank_rows(tmp_path):
+    rows = [
+        ["id", "text", None, "labels"],
+        [1, "one", None, "a b"],
+        [2, 1984, "x", 7],
+        [3, 2.5, None, 8.0],
+        [],
+        [4, datetime.date(2024, 2, 29), None, None],
+        [5, datetime.datetime(2024, 2, 29, 12, 30), None, True],
+        [6, "_x000D_ two", None, "b"],
+        [None, None, None, None],
+    ]
+    path = workbook(tmp_path / "a.xlsx", rows, name="Überblick")
+    dataset = read(path)
+    assert dataset.texts == ["one", "1984", "2.5", "", "2024-02-29", "2024-02-29 12:30:00", "\r two"]
+    assert labels_of(dataset) == [["a", "b"], ["7"], ["8"], [], [], ["TRUE"], ["b"]]
+    assert [*iter_documents(path, batch_size=3)] == [dataset.texts[:3], dataset.texts[3:6], dataset.texts[6:]]
+
+
+def test_a_sheet_is_chosen_by_name_and_the_first_by_default(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    sheets = [["text", "labels"], ["first", "a"]], [["text", "labels"], ["second", "a"]]
+    path = workbook(tmp_path / "a.xlsx", *sheets)
+    assert read(path).texts == ["first"]
+    assert "a.xlsx: the first of 2 sheets is read; --sheet NAME takes another" in caplog.text
+    assert read(path, sheet="Sheet1").texts == ["second"]
+    with pytest.raises(
+        DataError, match=r'a\.xlsx must have a sheet "x"\. Got Sheet0, Sheet1; name the right one with '
+    ):
+        read(path, sheet="x")
+
+
+def test_a_workbook_whose_stated_size_is_wrong_is_read_whole(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"], ["two", "b"]])
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(b'ref="A1:B3"', b'ref="A1"'))
+    assert read(path).texts == ["one", "two"]
+
+
+def test_a_written_workbook_has_texts_and_no_formulas(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    texts = ["=1+1", "_x000D_ \r\x00\ufffe", "-1", "2024"]
+    save_file(Dataset(texts, None, np.eye(4), ["=a", "+b", "c", "1"]), tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} == {"s"}
+    assert [row[0].value for row in sheet.iter_rows(min_row=2)][::2] == ["=1+1", "-1"]
+    assert read(tmp_path / "a.xlsx").texts == texts
+
+
+def change_member(path, name, change):
+    """Change one of the files in a zip."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members[name] = change(members.get(name, b""))
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+SHARED = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="1" uniqueCount="1">
+<si><r><t>one</t></r><r><rPr><b/></rPr><t xml:space="preserve"> &amp; two</t></r></si></sst>"""
+KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_strings_that_excel_keeps_beside_the_sheet_are_read(tmp_path, number):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"]])
+    inline, shared = b't="inlineStr"><is><t>one</t></is>', b't="s"><v>%d</v>' % number
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(inline, shared))
+    change_member(path, "xl/sharedStrings.xml", lambda content: SHARED.encode())
+    override = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{KIND}"/></Types>'.encode()
+    change_member(path, "[Content_Types].xml", lambda content: content.replace(b"</Types>", override))
+    if number == 0:
+        assert read(path).texts == ["one & two"]
+        return
+    with pytest.raises(DataError, match=r"a\.xlsx must be a whole \.xlsx workbook\. Got IndexError: .*; save it again"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'r="2"', b'r="99999999"', r"a\.xlsx must have 1048576 rows at most\. Got more"),
+        (b"</sheetData>", b"", r"a\.xlsx must be a whole \.xlsx workbook\. Got ParseError: .*; save it again as "),
+    ],
+)
+def test_a_damaged_sheet_is_refused(tmp_path, old, new, message):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"]])
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(old, new))
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".xls", ".xlsm", ".xlsb", ".ods"])
+def test_a_workbook_of_another_kind_is_refused_with_the_mend(tmp_path, suffix):
+    path = write(tmp_path, {f"a{suffix}": b"\xd0\xcf\x11\xe0"}) / f"a{suffix}"
+    for read_it in (read, lambda path: list(iter_documents(path))):
+        with pytest.raises(DataError, match=rf"must be a workbook of the kind \.xlsx\. Got {suffix}; save it as"):
+            read_it(path)
+
+
 def test_svmlight_agrees_with_scikit_learn_and_may_count_from_1(tmp_path):
     from sklearn.datasets import dump_svmlight_file
 
@@ -401,13 +520,15 @@ def test_a_data_set_of_the_hub_is_read_from_a_saved_folder_and_by_name(tmp_path)
 
 
 def test_a_missing_package_is_told_with_the_line_that_installs_it(tmp_path, monkeypatch):
-    for name in ("pyarrow", "datasets"):
+    for name in ("pyarrow", "datasets", "openpyxl"):
         monkeypatch.setitem(sys.modules, name, None)
     path = write(tmp_path, {"a.parquet": "x"}) / "a.parquet"
     with pytest.raises(ImportError, match=r'package pyarrow\. Got: .*; install it: pip install "xmlc-mhe\[tables\]"\.'):
         read(path)
     with pytest.raises(ImportError, match=r'package datasets\. Got: .*; install it: pip install "xmlc-mhe\[hub\]"\.'):
         read("hub:some/name")
+    with pytest.raises(ImportError, match=r'package openpyxl\. Got: .*; install it: pip install "xmlc-mhe\[xlsx\]"\.'):
+        read(write(tmp_path, {"a.xlsx": "x"}) / "a.xlsx")
 
 
 # --- wrong files ------------------------------------------------------------------------------------------------------
@@ -585,7 +706,7 @@ def broken(content, chance):
     return content[:place] + odd + content[place:]
 
 
-@pytest.mark.parametrize("name", [*GOOD, "parquet", "hub"])
+@pytest.mark.parametrize("name", [*GOOD, "parquet", "hub", "xlsx"])
 def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp_path, name, caplog):
     need_extra(name)
     caplog.set_level(logging.CRITICAL)
@@ -597,7 +718,7 @@ def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp
         dataset = Dataset(["one", "two"], None, np.eye(2), ["a", "b"])
         save_dataset({"train": dataset}, tmp_path / "d", format=name)
         source = tmp_path / "d"
-        path = source / "train.parquet" if name == "parquet" else next((source / "train").glob("*.arrow"))
+        path = next((source / "train").glob("*.arrow")) if name == "hub" else source / f"train.{name}"
     good, num_refused = path.read_bytes(), 0
     for _ in range(200 if name in GOOD else 60):
         path.write_bytes(broken(good, chance))
@@ -716,6 +837,7 @@ def test_a_text_longer_than_the_limit_of_csv_is_read(tmp_path):
 # --- options of reading that a format has no use for ------------------------------------------------------------------
 
 NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";", "encoding": "cp1252"}
+NOT_DEFAULT["sheet"] = "documents"
 
 
 @pytest.mark.parametrize("option", READING_USES)

@@ -69,6 +69,7 @@ def add_data_options(command: Any) -> None:
     )
     group.add_argument("--label-separator", metavar="TEXT", help="between labels in a string (default: white space)")
     group.add_argument("--encoding", metavar="NAME", help="of text files, as cp1252 (default: utf-8)")
+    group.add_argument("--sheet", metavar="NAME", help="of an Excel workbook (default: the first)")
     group.add_argument("--data-dir", metavar="DIR", help="the folder of benchmarks (default: the variable XMLC_DATA)")
 
 
@@ -80,6 +81,7 @@ def read_options(args: argparse.Namespace, *, num_features: int | None = None) -
         label_column=args.label_column,
         label_separator=args.label_separator,
         encoding=args.encoding,
+        sheet=args.sheet,
         num_features=num_features,
         data_dir=args.data_dir,
     )

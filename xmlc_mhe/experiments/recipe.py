@@ -20,7 +20,7 @@ from ..features.words import TextFeatures
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 
 FEATURE_OPTIONS = {name: value for name, value in TextFeatures().get_params().items() if name != "weighting"}
-READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator", "encoding")
+READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator", "encoding", "sheet")
 MODEL_OPTIONS = {name: value for name, value in XMLCClassifier().get_params().items() if name != "threads"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from ...errors import DataError, in_short
-from . import corpora, hub, matrices, separated, sparse_text, tables, texts
+from . import corpora, hub, matrices, separated, sparse_text, tables, texts, workbooks
 from .lines import COMPRESSIONS, check_encoding, first_lines
 from .options import DEFAULT_OPTIONS, ReadOptions
 from .part import Part, Row, part_of_rows, texts_of_rows
@@ -17,7 +17,7 @@ from .texts import stream_texts
 PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own name
 PART_IN_HUB = {"dev": "validation"}
 FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
-TABLES = ("jsonl", "csv", "tsv", "parquet", "hub")
+TABLES = ("jsonl", "csv", "tsv", "xlsx", "parquet", "hub")
 TEXT_FILES = (
     "texts",
     "raw-texts",
@@ -36,6 +36,7 @@ READING_USES = {
     "label_column": ("--label-column", TABLES),
     "label_separator": ("--label-separator", (*TABLES, "libmultilabel")),
     "encoding": ("--encoding", TEXT_FILES),
+    "sheet": ("--sheet", ("xlsx",)),
 }
 
 Batches = Iterator[list[str]] | Iterator[csr_array]
@@ -154,6 +155,8 @@ FORMATS: dict[str, Format] = {
                  separated.csv_rows, separated.write_csv, suffixes=(".csv",)),
         _of_rows("tsv", "the same, written with tabs", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
                  suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
+        _of_rows("xlsx", "a sheet of an Excel workbook, with a header", ("{part}.xlsx",), workbooks.xlsx_rows,
+                 workbooks.write_xlsx, suffixes=(".xlsx",)),
         _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
                  tables.write_parquet, suffixes=(".parquet",)),
         _of_rows("libmultilabel", "LibMultiLabel's id<TAB>labels<TAB>text", ("{part}.txt",),

@@ -1,6 +1,8 @@
 """CSV and TSV: records under a header, cells in double quotes; which character parts them is found by the header."""
 
+import codecs
 import csv
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -8,13 +10,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import DataError, in_short
-from .lines import COMPRESSIONS, encode, read_texts
+from .lines import COMPRESSIONS, encode, quote, read_texts
 from .options import ReadOptions
 from .part import Part, Row, join_labels, rows_of_part
-from .tables import columns_to_write, labels_of, missing_column, text_of
+from .tables import (
+    Tags,
+    check_new_columns,
+    check_no_tags,
+    columns_to_write,
+    labels_of,
+    missing_column,
+    next_tags,
+    text_of,
+)
+
+logger = logging.getLogger(__name__)
 
 MAX_CELL = 1 << 30  # characters; csv's own limit, 131,072, is below long documents
 DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma is the decimal point
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?')  # above the header, for Excel alone
 
 
@@ -128,6 +142,65 @@ def write_csv(part: Part, path: Path, options: ReadOptions) -> None:
         for number, (text, labels) in enumerate(rows_of_part(part.documents, part.Y, part.names or []), 2):
             writer.writerow((text, join_labels(labels, options.label_separator, path.name)))
             file.write(encode(line.text, path, number))
+
+
+# --- tags as further columns ------------------------------------------------------------------------------------------
+
+
+def add_csv_columns(
+    path: Path, target: Path, titles: Sequence[str], tags: Iterator[Tags], options: ReadOptions
+) -> None:
+    """Write the table again, each record as it is in the file, with cells of label names and scores behind it.
+
+    The encoding, the separator, a byte order mark and the line ends stay. Where semicolons part the cells, scores have
+    a decimal comma, as in the countries where they do. A label name that begins as a formula does gets a "'" before it.
+    """
+    records = Records(path, options.text_columns, options.encoding)
+    encoder = codecs.getincrementalencoder(options.encoding or "utf-8")()
+    line, point, guarded = _Line(), "," if records.delimiter == ";" else ".", ""
+    writer = csv.writer(line, delimiter=records.delimiter, lineterminator="")
+    with COMPRESSIONS.get(target.suffix, open)(target, "wb") as file:
+        if options.encoding is None and _has_mark(path):
+            file.write(codecs.BOM_UTF8)
+        file.write(encoder.encode(records.above))
+        for number, record in enumerate(records):
+            if not record.cells:  # a blank line
+                file.write(encoder.encode(record.lines))
+                continue
+            cells = list(titles)
+            if number == 0:
+                check_new_columns(record.place, record.cells, titles)
+            else:
+                row = next_tags(tags, path)
+                guarded = guarded or next((name for name, _ in row if _guard(name) != name), "")
+                pairs = ((_guard(name), f"{score:.4f}".replace(".", point)) for name, score in row)
+                cells = [*chain.from_iterable(pairs), *[""] * (len(titles) - 2 * len(row))]
+            writer.writerow(cells)
+            body = record.lines.rstrip("\r\n")
+            try:
+                file.write(encoder.encode(f"{body}{records.delimiter}{line.text}{record.lines[len(body) :]}"))
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"label names must be in the encoding of the table, {options.encoding or 'utf-8'}. Got "
+                    f"{quote(error.object[error.start : error.end])}; convert the table to UTF-8 first."
+                ) from None
+    check_no_tags(tags, path)
+    if guarded:
+        logger.warning(
+            "a spreadsheet would take label names such as %s for formulas; they have a ' before them, which .xlsx does "
+            "not need",
+            quote(guarded),
+        )
+
+
+def _guard(name: str) -> str:
+    """Return a label name that no spreadsheet takes for a formula; the input's own cells stay as they are."""
+    return f"'{name}" if name.startswith(FORMULA_STARTS) else name
+
+
+def _has_mark(path: Path) -> bool:
+    with COMPRESSIONS.get(path.suffix, open)(path, "rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
 
 
 class _Line:

@@ -1,6 +1,6 @@
 """FORMATS: how the files of each format are called, and how they are read, streamed and written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Format:
         keeps_names: whether the files hold the labels' names; else a label is known by its id.
         read, read_names, stream, write: given all paths, the last, the first and the size of a batch, a Part and all.
         tells_width: whether a file tells how many features there are, and not just those that occur.
+        add_columns: writes a table again with tags as further columns; None where it cannot.
         fits: whether the documents' path, and its first lines, look like this format; None where the names tell.
     """
 
@@ -70,6 +71,7 @@ class Format:
     of_texts: bool = True
     keeps_names: bool = True
     fits: Callable[[Path], bool] | None = None
+    add_columns: Callable[[Path, Path, Sequence[str], Iterator[tables.Tags], ReadOptions], None] | None = None
     tells_width: bool = True
 
 
@@ -152,13 +154,14 @@ FORMATS: dict[str, Format] = {
                  ("{part}.jsonl", "{part}.ndjson", "{part}.json", "{trn}.json"), tables.jsonl_rows, tables.write_jsonl,
                  suffixes=(".jsonl", ".ndjson", ".json")),
         _of_rows("csv", "records under a header, parted by commas, semicolons or tabs", ("{part}.csv",),
-                 separated.csv_rows, separated.write_csv, suffixes=(".csv",)),
+                 separated.csv_rows, separated.write_csv, suffixes=(".csv",),
+                 add_columns=separated.add_csv_columns),
         _of_rows("tsv", "the same, written with tabs", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
-                 suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
+                 suffixes=(".tsv",), fits=lambda path: not _is_annif(path), add_columns=separated.add_csv_columns),
         _of_rows("xlsx", "a sheet of an Excel workbook, with a header", ("{part}.xlsx",), workbooks.xlsx_rows,
-                 workbooks.write_xlsx, suffixes=(".xlsx",)),
+                 workbooks.write_xlsx, suffixes=(".xlsx",), add_columns=workbooks.add_xlsx_columns),
         _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
-                 tables.write_parquet, suffixes=(".parquet",)),
+                 tables.write_parquet, suffixes=(".parquet",), add_columns=tables.add_parquet_columns),
         _of_rows("libmultilabel", "LibMultiLabel's id<TAB>labels<TAB>text", ("{part}.txt",),
                  corpora.libmultilabel_rows, corpora.write_libmultilabel, suffixes=(".txt",), fits=_has_tab),
         _of_rows("fasttext", "fastText's __label__x __label__y text", ("{part}.txt", "{part}.ft.txt"),

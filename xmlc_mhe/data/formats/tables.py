@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from ...errors import DataError, data_error_of, in_short, listed
 from .lines import quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import BATCH_SIZE, Part, Row, need, rows_of_part, split_labels
+
+Tags = list[tuple[str, float]]  # label names and scores of a document, best first
+
 
 # --- cells ------------------------------------------------------------------------------------------------------------
 
@@ -130,3 +134,60 @@ def write_parquet(part: Part, path: Path, options: ReadOptions) -> None:
     kinds = arrow.string(), arrow.list_(arrow.string())
     columns = {text_column: arrow.array(texts, kinds[0]), label_column: arrow.array(labels, kinds[1])}
     parquet.write_table(arrow.table(columns), path)
+
+
+def add_parquet_columns(
+    path: Path, target: Path, titles: Sequence[str], tags: Iterator[Tags], options: ReadOptions
+) -> None:
+    """Write the table again with columns of label names and scores in turn, batch after batch."""
+    arrow = need("pyarrow", "tables")
+    parquet = need("pyarrow.parquet", "tables")
+    kinds = [arrow.string(), arrow.float32()]
+    with data_error_of(f"{path} must be a whole Parquet file", "write or fetch it again"):
+        schema = parquet.read_schema(path)
+    check_new_columns(str(path), schema.names, titles)
+    for place, title in enumerate(titles):
+        schema = schema.append(arrow.field(title, kinds[place % 2]))
+    with parquet.ParquetWriter(target, schema) as writer:
+        for batch in _batches(path):
+            rows = [next_tags(tags, path) for _ in range(batch.num_rows)]
+            padded = ([*chain.from_iterable(row), *[None] * (len(titles) - 2 * len(row))] for row in rows)
+            columns = (arrow.array(column, kinds[place % 2]) for place, column in enumerate(zip(*padded, strict=True)))
+            writer.write_batch(arrow.record_batch([*batch.columns, *columns], schema=schema))
+    check_no_tags(tags, path)
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """Yield the rows of a table with all columns, in batches that are not empty."""
+    parquet = need("pyarrow.parquet", "tables")
+    must = f"{path} must be a whole Parquet file"
+    with data_error_of(must, "write or fetch it again"), parquet.ParquetFile(path) as file:
+        yield from (batch for batch in file.iter_batches(BATCH_SIZE) if batch.num_rows)
+
+
+# --- tags as further columns ------------------------------------------------------------------------------------------
+
+
+def check_new_columns(place: str, names: Iterable[str], titles: Iterable[str]) -> None:
+    """Raise DataError where a table has a column that is to be added."""
+    if there := set(names).intersection(titles):
+        raise DataError(
+            f"{place} must have no column {quote(min(there))}, which is to be added. Got one; rename or remove it."
+        )
+
+
+def next_tags(tags: Iterator[Tags], path: Path) -> Tags:
+    """Return the tags of the next row of a table."""
+    if (row := next(tags, None)) is None:
+        raise _changed(path)
+    return row
+
+
+def check_no_tags(tags: Iterator[Tags], path: Path) -> None:
+    """Raise DataError where tags are left at the end of a table."""
+    if next(tags, None) is not None:
+        raise _changed(path)
+
+
+def _changed(path: Path) -> DataError:
+    return DataError(f"{path} must stay as it is while it is tagged. Got other rows; tag it once more.")

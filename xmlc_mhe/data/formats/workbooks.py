@@ -9,6 +9,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ...errors import DataError, data_error_of, listed
 from .lines import COMPRESSIONS, quote
 from .options import ReadOptions
 from .part import Part, Row, join_labels, need, rows_of_part
-from .tables import columns_to_write, labels_of, missing_column, text_of
+from .tables import Tags, check_new_columns, check_no_tags, columns_to_write, labels_of, missing_column, text_of
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,6 @@ def _plain(value: Any) -> str | None:
 
 def write_xlsx(part: Part, path: Path, options: ReadOptions) -> None:
     """Write a sheet with a column of texts and one of labels, all cells as texts: none becomes a formula."""
-    openpyxl = need("openpyxl", "xlsx")
     check_workbook_name(path)
     num_docs = len(part.documents)
     if not (part.documents[-1] or part.Y[[num_docs - 1]].nnz):
@@ -145,15 +145,28 @@ def write_xlsx(part: Part, path: Path, options: ReadOptions) -> None:
         )
     if num_docs >= MOST_ROWS:
         raise DataError(f"{path.name} must have less than {MOST_ROWS} documents. Got {num_docs}; choose csv.")
-    workbook = openpyxl.Workbook(write_only=True)
-    worksheet = workbook.create_sheet("documents")
     rows = (
         (text, join_labels(labels, options.label_separator, path.name))
         for text, labels in rows_of_part(part.documents, part.Y, part.names or [])
     )
-    for row in chain([columns_to_write(options)], rows):
-        worksheet.append([text_cell(worksheet, text, path) for text in row])
-    workbook.save(path)
+    with _new_workbook(path) as workbook:
+        worksheet = workbook.create_sheet("documents")
+        for row in chain([columns_to_write(options)], rows):
+            worksheet.append([text_cell(worksheet, text, path) for text in row])
+
+
+@contextlib.contextmanager
+def _new_workbook(path: Path) -> Iterator[Any]:
+    """Yield a workbook to append rows to, saved at the end; after an exception nothing is left open."""
+    workbook = need("openpyxl", "xlsx").Workbook(write_only=True)
+    try:
+        yield workbook
+        workbook.save(path)
+    except BaseException:
+        for worksheet in workbook.worksheets:
+            with contextlib.suppress(Exception):  # whatever it says, the first error is the one to tell
+                worksheet.close()
+        raise
 
 
 def text_cell(worksheet: Any, text: str, path: Path) -> Any:
@@ -177,3 +190,61 @@ def check_workbook_name(path: Path) -> None:
     """Raise DataError where a name says that a workbook, which is compressed in itself, is compressed once more."""
     if path.suffix and path.suffix in COMPRESSIONS:
         raise DataError(f"a workbook must be called .xlsx. Got {path.name}; leave {path.suffix} out.")
+
+
+# --- tags as further columns ------------------------------------------------------------------------------------------
+
+
+def add_xlsx_columns(
+    path: Path, target: Path, titles: Sequence[str], tags: Iterator[Tags], options: ReadOptions
+) -> None:
+    """Write the sheet again with cells of label names and scores behind each row, row after row.
+
+    Values, formulas, the formats of numbers and the font of the header stay; other formats and sheets are left out.
+    """
+    need("openpyxl", "xlsx")
+    check_workbook_name(target)
+    rows = _cells(path, options.sheet)
+    with _new_workbook(target) as workbook:
+        if (first := next(rows, None)) is None:
+            raise DataError(f"{path} must have a header in row 1. Got an empty sheet; choose another with --sheet.")
+        source, header = first
+        check_new_columns(f"{path}: row 1", header_names([cell.value for cell in header]), titles)
+        worksheet = workbook.create_sheet(source.title)
+        workbook.epoch = source.parent.epoch
+        copied = [_copied(worksheet, cell, with_font=True) for cell in header]
+        worksheet.append([*copied, *(text_cell(worksheet, title, target) for title in titles)])
+        for number, (_, row) in enumerate(rows, 2):
+            if len(row) > len(header):
+                raise DataError(
+                    f"{path}: row {number} must have no cell beyond the header. Got {len(row)} for {len(header)}; add "
+                    "titles."
+                )
+            copied = [_copied(worksheet, cell) for cell in row] + [None] * (len(header) - len(row))
+            pairs = ((text_cell(worksheet, name, target), round(score, 4)) for name, score in next(tags, ()))
+            worksheet.append([*copied, *chain.from_iterable(pairs)])  # rows without a value at the end have no tags
+        check_no_tags(tags, path)
+
+
+def _cells(path: Path, sheet: str | None) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """Yield the sheet and the cells of each row, up to the last that has a value."""
+    must = f"{path} must be a whole .xlsx workbook"
+    with data_error_of(must, "save it again as .xlsx"), opened_sheet(path, sheet, formulas=True) as (_, found):
+        for row in in_batches(found.iter_rows(), path):
+            filled = max((place for place, cell in enumerate(row, 1) if cell.value is not None), default=0)
+            yield found, row[:filled]
+
+
+def _copied(worksheet: Any, cell: Any, *, with_font: bool = False) -> Any:
+    """Return a cell for another sheet; what is no formula in the source does not become one."""
+    from openpyxl.cell import WriteOnlyCell
+
+    if cell.value is None:
+        return None
+    copied = WriteOnlyCell(worksheet, cell.value)
+    copied.data_type = cell.data_type
+    if cell.has_style:
+        copied.number_format = cell.number_format
+        if with_font:
+            copied.font = copy(cell.font)
+    return copied

@@ -542,6 +542,8 @@ GOOD = {
     "annif": "one\t<http://a> <http://b>\n",
     "xrc": "2 3 2\n0,1 0:1 2:0.5\n 1:1\n",
     "svmlight": "0,1 0:1 2:0.5\n1 1:1\n",
+    "arff": "@relation 'x: -C -2'\n@attribute f real\n@attribute 'g h' {u,v}\n@attribute a {0,1}\n@attribute b {0,1}\n"
+    "@data\n{0 1.5,2 1}\n1,'v',0,1\n",
 }
 
 
@@ -837,6 +839,7 @@ def test_a_text_longer_than_the_limit_of_csv_is_read(tmp_path):
 # --- options of reading that a format has no use for ------------------------------------------------------------------
 
 NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";", "encoding": "cp1252"}
+NOT_DEFAULT["num_labels"] = 2
 NOT_DEFAULT["sheet"] = "documents"
 
 

@@ -70,6 +70,9 @@ def add_data_options(command: Any) -> None:
     group.add_argument("--label-separator", metavar="TEXT", help="between labels in a string (default: white space)")
     group.add_argument("--encoding", metavar="NAME", help="of text files, as cp1252 (default: utf-8)")
     group.add_argument("--sheet", metavar="NAME", help="of an Excel workbook (default: the first)")
+    group.add_argument(
+        "--num-labels", type=int, metavar="N", help="the last N columns of ARFF are labels (default: by its XML file)"
+    )
     group.add_argument("--data-dir", metavar="DIR", help="the folder of benchmarks (default: the variable XMLC_DATA)")
 
 
@@ -82,6 +85,7 @@ def read_options(args: argparse.Namespace, *, num_features: int | None = None) -
         label_separator=args.label_separator,
         encoding=args.encoding,
         sheet=args.sheet,
+        num_labels=args.num_labels,
         num_features=num_features,
         data_dir=args.data_dir,
     )

@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
   xmlc-mhe predict model new_records.txt -k 10 -o tags.jsonl
   xmlc-mhe predict model new_records.txt --threshold doc-f1    as many labels a document as pass
-  xmlc-mhe predict model new.xlsx --format table -o tagged.xlsx  the table, with tags as further columns
+  xmlc-mhe predict model new.xlsx --format table -o tagged.xlsx    the table with its tags
   xmlc-mhe predict model second_model records/ --format npz -o top5.npz"""
 
 
@@ -63,7 +63,8 @@ def run_predict(args: argparse.Namespace) -> None:
     from ..data.tagging import add_tags, check_table
 
     if args.format in ("npz", "table") and args.output is None:
-        raise ValueError(f"--output must be given with --format {args.format}. Got none; add -o FILE{'.npz' * (args.format == 'npz')}.")
+        end = ".npz" if args.format == "npz" else ""
+        raise ValueError(f"--output must be given with --format {args.format}. Got none; add -o FILE{end}.")
     check_output(args.output)
     if args.format == "table":
         check_table(args.input, args.output, part=args.part, options=read_options(args))

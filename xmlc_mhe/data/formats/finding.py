@@ -70,7 +70,10 @@ def find_part(folder: Path, part: str, options: ReadOptions, needed: slice = sli
 def _existing(folder: Path, name: str) -> Path | None:
     """Return the file or folder of that name, plain or compressed, if there is one."""
     suffixes = [""] if name.endswith((".npz", ".parquet", ".xlsx")) or "." not in name else COMPRESSIONS
-    paths = [path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()]
+    if "*" in name:
+        paths = sorted(path for suffix in suffixes for path in folder.glob(f"{name}{suffix}"))
+    else:
+        paths = [path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()]
     if len(paths) > 1:
         raise DataError(f"{folder} must hold {name} once. Got {paths[0].name} and {paths[1].name}; remove one.")
     return paths[0] if paths else None

@@ -14,6 +14,7 @@ class ReadOptions:
         label_separator: what parts the labels in a string; None is white space.
         encoding: of text files, as Python calls it, such as "cp1252"; None is UTF-8.
         sheet: the sheet of a workbook; None is the first.
+        num_labels: how many of the last columns of an ARFF file are labels; None is what its XML file tells.
         num_features: columns of X where a file does not tell (svmlight): features from it on are left out. None takes
             as many as occur.
         data_dir: the folder that holds benchmarks under their names; None takes the variable XMLC_DATA.
@@ -25,6 +26,7 @@ class ReadOptions:
     label_separator: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    num_labels: int | None = None
     num_features: int | None = None
     data_dir: str | None = None
 

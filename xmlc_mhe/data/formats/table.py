@@ -8,7 +8,7 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from ...errors import DataError, in_short
-from . import corpora, hub, matrices, separated, sparse_text, tables, texts, workbooks
+from . import arff, corpora, hub, matrices, separated, sparse_text, tables, texts, workbooks
 from .lines import COMPRESSIONS, check_encoding, first_lines
 from .options import DEFAULT_OPTIONS, ReadOptions
 from .part import Part, Row, part_of_rows, texts_of_rows
@@ -37,6 +37,7 @@ READING_USES = {
     "label_separator": ("--label-separator", (*TABLES, "libmultilabel")),
     "encoding": ("--encoding", TEXT_FILES),
     "sheet": ("--sheet", ("xlsx",)),
+    "num_labels": ("--num-labels", ("arff",)),
 }
 
 Batches = Iterator[list[str]] | Iterator[csr_array]
@@ -182,6 +183,13 @@ FORMATS: dict[str, Format] = {
                (("{trn}_X_Xf.txt", "{trn}_X_Y.txt"),), sparse_text.read_pyxclib_part,
                sparse_text.read_pyxclib_label_names, sparse_text.stream_pyxclib, sparse_text.write_pyxclib_part,
                **_FEATURES),
+        Format("arff", "ARFF of Mulan and MEKA, dense or sparse, labels by an XML file or as the last columns",
+               (("{part}.arff",), ("*-{part}.arff",)),
+               read=lambda paths, options: arff.read_arff_part(paths[0], options),
+               read_names=arff.read_arff_label_names,
+               stream=arff.stream_arff,
+               write=lambda part, paths, options: arff.write_arff(part, paths[0], options),
+               suffixes=(".arff",), of_texts=False),
         Format("svmlight", "svmlight (LIBSVM) with several labels",
                (("{part}.svm",), ("{part}.svmlight",), ("{part}.libsvm",)),
                read=lambda paths, options: sparse_text.read_svmlight_part(paths[0], num_features=options.num_features),

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -16,13 +17,16 @@ import scipy.sparse as sp
 
 from xmlc_mhe import Dataset, XMLCClassifier, __version__, cli, evaluate, load_dataset, metric_names
 from xmlc_mhe.calibration import evaluate_probs
-from xmlc_mhe.cli import main
+from xmlc_mhe.classifier import classifier
+from xmlc_mhe.cli import main, predict
 from xmlc_mhe.codes.planner import plan
 from xmlc_mhe.data import reading
 from xmlc_mhe.data.writing import save_dataset
+from xmlc_mhe.features import counting
 from xmlc_mhe.metrics import METRICS
 from xmlc_mhe.model_files import read_model
-from xmlc_mhe.progress import track
+from xmlc_mhe.progress import track, track_documents
+from xmlc_mhe.ranking import learning
 from xmlc_mhe.set_metrics import evaluate_sets
 
 NUM_LABELS = 12
@@ -369,6 +373,46 @@ def test_progress_shows_on_a_terminal_unless_quiet(monkeypatch, level, is_termin
         seen.append(item)
     assert seen == [0, 1]
     assert ("counting" in stderr.getvalue()) == is_shown
+
+
+def test_progress_tells_documents_a_second_and_what_is_left(monkeypatch):
+    stderr = io.StringIO()
+    stderr.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", stderr)
+    for _ in track_documents([[0] * 300, [0] * 300, [0] * 400], total=1000, title="tagging", size=len):
+        time.sleep(0.4)
+    shown = r"tagging: +(60|100)%\|.*\| (600|1000)/1000 \[00:0\d<00:0\d, +\d+\.\d\d documents/s\]"
+    assert re.search(shown, stderr.getvalue())
+    before = stderr.getvalue()
+    thread = threading.Thread(target=lambda: [time.sleep(0.6) for _ in track([1, 2], total=2, title="of a thread")])
+    thread.start()
+    thread.join()
+    assert stderr.getvalue() == before
+
+
+def test_vectorising_ranking_and_tagging_count_their_documents(monkeypatch, tmp_path):
+    counted = {}
+
+    def track_documents(batches, *, total, title, size):
+        for batch in batches:
+            done, _ = counted.get(title, (0, 0))
+            counted[title] = done + size(batch), total
+            yield batch
+
+    for module in (counting, learning, classifier, predict):
+        monkeypatch.setattr(module, "track_documents", track_documents)
+    monkeypatch.setattr(predict, "shows_progress", lambda: True)
+    texts, names = [f"word{number % 7} {'long ' * 60}" for number in range(3000)], [f"l{n % 7}" for n in range(3000)]
+    model = XMLCClassifier(threads=2).fit(texts, names)
+    assert counted["words"] == (3000, 3000)
+    assert counted["ranking"] == (600, 600)
+    model.predict(texts[:1000])
+    assert counted["tagging"] == (1000, 1000)
+    model.save(tmp_path / "model")
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    counted.clear()
+    assert main(["predict", str(tmp_path / "model"), str(tmp_path / "texts.txt"), "-o", str(tmp_path / "out")]) == 0
+    assert counted["tagging"] == (3000, 3000)
 
 
 def test_quick_work_shows_no_progress(monkeypatch):

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from xmlc_mhe.data import formats
 from xmlc_mhe.data.dataset import Dataset
-from xmlc_mhe.data.reading import has_part, iter_documents, load_dataset, load_part
-from xmlc_mhe.data.writing import save_dataset
+from xmlc_mhe.data.formats.options import ReadOptions
+from xmlc_mhe.data.reading import estimate_documents, has_part, iter_documents, load_dataset, load_part
+from xmlc_mhe.data.writing import save_dataset, save_file
 from xmlc_mhe.errors import DataError
 
 TEXTS = {"train_texts.txt": "one\ntwo\n\n", "train_labels.txt": "b a\n\nc\n", "test_texts.txt": "x\ny\n"}
@@ -666,3 +667,26 @@ def test_a_real_data_set_is_saved_and_loaded_the_same(shared, tmp_path):
     save_dataset(parts, tmp_path / "saved")
     for got, expected in zip(load_dataset(tmp_path / "saved"), parts.values(), strict=True):
         assert_same(got, expected)
+
+
+# --- how many documents there are -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize("num_docs", [3, 60_000])
+def test_documents_are_about_as_many_as_is_estimated_from_the_first(tmp_path, rng, suffix, compress, num_docs):
+    lines = [" ".join(map(str, rng.integers(0, 10**9, 1 + number % 7))) for number in range(num_docs)]
+    (tmp_path / f"a.txt{suffix}").write_bytes(compress("".join(f"{line}\n" for line in lines).encode()))
+    got = estimate_documents(tmp_path / f"a.txt{suffix}")
+    assert got == 3 if num_docs == 3 else abs(got - num_docs) < 0.05 * num_docs
+
+
+def test_parquet_tells_its_documents_and_what_is_no_file_of_lines_tells_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    save_file(Dataset(["a", "b"], None, [[1], [1]], ["x"]), tmp_path / "a.parquet")
+    assert estimate_documents(tmp_path / "a.parquet") == 2
+    (tmp_path / "b.parquet").write_bytes(b"no Parquet")
+    (tmp_path / "b.txt.gz").write_bytes(b"no gzip")
+    for source in ("-", tmp_path / "b.parquet"):
+        assert estimate_documents(source) is None
+    assert estimate_documents(tmp_path / "b.txt.gz", options=ReadOptions(format="texts")) is None

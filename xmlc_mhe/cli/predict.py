@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..classifier.options import DEFAULT_K
 from ..errors import in_short
-from ..progress import track
+from ..progress import shows_progress, track_documents
 from .common import (
     add_command,
     add_data_options,
@@ -59,7 +59,7 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
 
 def run_predict(args: argparse.Namespace) -> None:
     """Write the best labels of document after document."""
-    from ..data.reading import iter_documents
+    from ..data.reading import estimate_documents, iter_documents
     from ..data.tagging import add_tags, check_table
 
     if args.format in ("npz", "table") and args.output is None:
@@ -75,14 +75,15 @@ def run_predict(args: argparse.Namespace) -> None:
     if args.format == "table" and k is None:  # columns, where a threshold would keep many more
         k = min(DEFAULT_K, len(model.label_names_))
     batches = model.predict_batches(documents, k, threshold=args.threshold)
+    total = estimate_documents(args.input, part=args.part, options=options) if shows_progress() else None
+    batches = track_documents(batches, total=total, title="tagging", size=lambda batch: len(batch.labels))
     if args.format == "table":
         names = model.label_names_
-        rows = track(batches, total=None, title="batches")
-        tags = ([(names[label], score) for label, score in zip(*row, strict=True)] for row in _rows(rows))
+        tags = ([(names[label], score) for label, score in zip(*row, strict=True)] for row in _rows(batches))
         add_tags(args.input, args.output, tags, num_tags=k, part=args.part, options=options)
         return
     with output(args.output) as file:
-        WRITERS[args.format](file, track(batches, total=None, title="batches"), model.label_names_)
+        WRITERS[args.format](file, batches, model.label_names_)
 
 
 def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:

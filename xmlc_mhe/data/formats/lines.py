@@ -16,6 +16,8 @@ from ...errors import DataError, in_short
 
 Item = TypeVar("Item")
 
+HEAD_BYTES = 1 << 20  # by which the lines of a file are estimated
+
 COMPRESSIONS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -80,6 +82,17 @@ def check_encoding(encoding: str | None) -> None:
 def first_lines(path: Path, count: int = 2) -> list[bytes]:
     """Return the first lines of a file, fewer where it has fewer."""
     return list(islice(read_lines(path), count))
+
+
+def estimate_lines(path: Path) -> int | None:
+    """Return about how many lines a file has, by the first of them and its size; None for what is no regular file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as raw:
+        file = COMPRESSIONS[path.suffix](raw) if path.suffix and path.suffix in COMPRESSIONS else raw
+        head = file.read(HEAD_BYTES)
+        share = raw.tell() / max(path.stat().st_size, 1) if len(head) == HEAD_BYTES else 1
+    return round(head.count(b"\n") / share)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -188,7 +188,8 @@ class XMLCClassifier(ClassifierOptions):
     @property
     def has_rules(self) -> bool:
         """Whether `fit` chose thresholds by rules such as micro-f1; with few documents it holds none out for that."""
-        return self.gives_probs and self.ranking_.thresholds is not None
+        check_is_fitted(self, "head_")
+        return self.ranking_ is not None and self.ranking_.thresholds is not None
 
     def probs_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the scores of `predict` as numbers from 0 to 1: as they are with a ranking stage, else by the head."""

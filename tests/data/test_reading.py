@@ -366,7 +366,7 @@ def test_an_unknown_folder_is_refused_with_every_layout_that_was_looked_for(tmp_
     refuse(
         write(tmp_path / "d", files),
         r"d must hold test as test_texts\.txt and test_labels\.txt; or .*; or test\.csv; .*; or test\.txt; .*; or "
-        r"X_test\.npz and Y_test\.npz; or tst_X_Xf\.txt and tst_X_Y\.txt; or test\.svm "
+        r"X_test\.npz and Y_test\.npz; or tst_X_Xf\.txt and tst_X_Y\.txt; or test\.arff; or test\.svm "
         rf"\(text files also as \.gz or \.xz\)\. Got {got}; add or rename the files\.",
         parts=("test",),
     )

@@ -681,6 +681,17 @@ def test_documents_are_about_as_many_as_is_estimated_from_the_first(tmp_path, rn
     assert got == 3 if num_docs == 3 else abs(got - num_docs) < 0.05 * num_docs
 
 
+@pytest.mark.parametrize("num_docs", [3, 30_000])
+def test_rows_of_a_workbook_are_about_as_many_as_is_estimated(tmp_path, num_docs):
+    pytest.importorskip("openpyxl")
+    texts = [f"text {number}" for number in range(num_docs)]
+    save_file(Dataset(texts, None, np.ones((num_docs, 1)), ["x"]), tmp_path / "a.xlsx")
+    got = estimate_documents(tmp_path / "a.xlsx")
+    assert got == 3 if num_docs == 3 else abs(got - num_docs) < 0.05 * num_docs
+    (tmp_path / "b.xlsx").write_bytes(b"no workbook")
+    assert estimate_documents(tmp_path / "b.xlsx") is None
+
+
 def test_parquet_tells_its_documents_and_what_is_no_file_of_lines_tells_none(tmp_path):
     pytest.importorskip("pyarrow")
     save_file(Dataset(["a", "b"], None, [[1], [1]], ["x"]), tmp_path / "a.parquet")

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import lzma
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +19,7 @@ from .formats.options import DEFAULT_OPTIONS, ReadOptions
 from .formats.part import BATCH_SIZE, Part, id_names, need
 from .formats.table import TEXT_FILES, check_reading_uses
 from .formats.texts import stream_texts
+from .formats.workbooks import estimate_rows
 from .sources import Source, locate
 from .writing import save_dataset
 
@@ -152,15 +154,18 @@ def estimate_documents(
 ) -> int | None:
     """Return about how many documents iter_documents will give, at once; None where nothing quick tells.
 
-    Parquet tells the number; of files with a document a line, the first lines and the size do. It is for a progress
-    bar: of what cannot be read it knows nothing, and iter_documents tells why.
+    Parquet tells the number; of a workbook and of files with a document a line, the first lines and the size do. It
+    is for a progress bar: of what cannot be read it knows nothing, and iter_documents tells why.
     """
     if source == "-":
         return None
     found = locate(source, options).find(part, slice(1))
-    with contextlib.suppress(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
+    of_damage = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+    with contextlib.suppress(*of_damage):
         if found.format.name == "parquet":
             return need("pyarrow.parquet", "tables").read_metadata(found.paths[0]).num_rows
+        if found.format.name == "xlsx":
+            return estimate_rows(found.paths[0])
         if found.format.name in LINE_FORMATS:
             return estimate_lines(found.paths[0])
     return None

@@ -8,6 +8,7 @@ import datetime
 import logging
 import re
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import chain, islice
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, data_error_of, listed
-from .lines import COMPRESSIONS, quote
+from .lines import COMPRESSIONS, HEAD_BYTES, quote
 from .options import ReadOptions
 from .part import Part, Row, join_labels, need, rows_of_part
 from .tables import Tags, check_new_columns, check_no_tags, columns_to_write, labels_of, missing_column, text_of
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS, MOST_CHARACTERS = 1_048_576, 32_767  # of a sheet and of a cell, by Excel; openpyxl cuts longer texts
 ROWS_AT_ONCE = 512
+SHEET = re.compile(r"xl/worksheets/sheet(\d{1,6})\.xml")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # how cells hold what XML cannot
 _TO_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\0-\x08\x0b-\x1f\ufffe\uffff]")
 
@@ -103,6 +105,24 @@ def in_batches(rows: Iterable[Any], path: Path) -> Iterator[Any]:
         if number > MOST_ROWS:  # a damaged number of a row stands for any number of rows before it
             raise DataError(f"{path} must have {MOST_ROWS} rows at most. Got more; save it again as .xlsx.")
         yield from batch
+
+
+def estimate_rows(path: Path) -> int | None:
+    """Return about how many rows the first sheet has below its header, by the first of them and its size."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = sorted((info for info in archive.infolist() if SHEET.fullmatch(info.filename)), key=_sheet_number)
+        if not sheets:
+            return None
+        with archive.open(sheets[0]) as file:
+            head = file.read(HEAD_BYTES)
+        share = len(head) / max(sheets[0].file_size, 1) if len(head) == HEAD_BYTES else 1
+    return max(round(head.count(b"</row>") / share) - 1, 0)
+
+
+def _sheet_number(info: zipfile.ZipInfo) -> int:
+    match = SHEET.fullmatch(info.filename)
+    assert match is not None
+    return int(match[1])
 
 
 def header_names(values: Sequence[Any]) -> list[str]:

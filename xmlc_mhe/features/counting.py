@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..progress import track_documents
 from .characters import lower_ascii_words, lower_words
 from .term_counts import BYTE, ENTRIES, count_terms, sort_rows
 from .term_hashes import hash_terms
@@ -87,7 +88,7 @@ class VocabularyCounter:
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
         """Return the counts of texts, float32 (num_texts, num_columns); terms not in the vocabulary are ignored."""
-        return _matrix(_map(self._count, _pieces(texts), threads), self.num_columns)
+        return _matrix(_count_all(self._count, texts, threads), self.num_columns)
 
     def _count(self, piece: list[str]) -> Rows:
         try:
@@ -130,7 +131,7 @@ class HashingCounter:
                 idle.append((counter, column_of))
             return _sorted(rows, column_of, self.num_columns)
 
-        return _matrix(_map(count, _pieces(texts), threads), self.num_columns)
+        return _matrix(_count_all(count, texts, threads), self.num_columns)
 
 
 class _Counter:
@@ -224,6 +225,18 @@ def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> 
         return list(pool.map(function, items))
 
 
+def _count_all(count: Callable[[list[str]], Any], texts: Iterable[str], threads: int) -> list[Any]:
+    """Return what count makes of all pieces of texts, in order, under a progress bar."""
+    pieces = _pieces(texts)
+    if len(pieces) == 1:
+        return [count(pieces[0])]
+    with ThreadPoolExecutor(min(threads, len(pieces))) as pool:
+        counted = zip(map(count, pieces) if threads == 1 else pool.map(count, pieces), pieces, strict=True)
+        num_docs = sum(map(len, pieces))
+        bar = track_documents(counted, total=num_docs, title="words", size=lambda pair: len(pair[1]))
+        return [rows for rows, _ in bar]
+
+
 def _learn(
     texts: Iterable[str], ngram_range: tuple[int, int], threads: int
 ) -> tuple[Terms, list[np.ndarray], list[tuple[int, Rows]]]:
@@ -240,7 +253,7 @@ def _learn(
         idle.append((number, counter))
         return number, rows
 
-    pieces = _map(count, _pieces(texts), threads)
+    pieces = _count_all(count, texts, threads)
     return *_merge([counter.terms for counter in counters]), pieces
 
 

@@ -25,12 +25,14 @@ LAYERS = """
 errors progress outputs checks estimator lazy state model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
-data.formats.sparse_text data.formats.tables data.formats.corpora data.formats.hub data.formats.table
-data.formats.finding
-data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.inspection data.splitting
+data.formats.sparse_text data.formats.arff_header data.formats.arff data.formats.tables data.formats.separated
+data.formats.workbooks data.formats.corpora data.formats.hub data.formats.table data.formats.finding
+data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.tagging
+data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.characters features.terms features.term_counts
-features.character_counts features.term_hashes features.analysis features.word_forms features.counting
+features.character_counts features.term_hashes features.analysis features.word_forms features.piece_counts
+features.counting
 features.words features.given features.picking features.tokens
 features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner

@@ -31,9 +31,10 @@ ANALYZERS: dict[str, dict[str, Any]] = {
     "char_wb 1-3": {"analyzer": "char_wb", "ngram_range": (1, 3)},
     "word+char_wb": {"analyzer": "word+char_wb"},
 }
+OF_THE_TEXTS = "the language of the texts"
 OF_LANGUAGE: dict[str, dict[str, Any]] = {
-    "auto, stems": {"stem": True},
-    "auto, stop words": {"stop_words": True},
+    "auto, stems": {"stem": OF_THE_TEXTS},
+    "auto, stop words": {"stop_words": OF_THE_TEXTS},
 }
 
 
@@ -46,7 +47,9 @@ def measure(args: argparse.Namespace) -> Data:
         language = LANGUAGES.get(folder.name, "english")
         options = ANALYZERS if args.quick or language is None else ANALYZERS | OF_LANGUAGE
         for name, chosen in options.items():
-            chosen = {option: language if option in ("stem", "stop_words") else value for option, value in chosen.items()}
+            chosen = {
+                option: language if option in ("stem", "stop_words") else value for option, value in chosen.items()
+            }
             start = time.perf_counter()
             model = XMLCClassifier(TextFeatures(**chosen), rank=False, threads=1).fit(fitted)
             seconds = time.perf_counter() - start
@@ -63,8 +66,7 @@ def split(train: Dataset, most: int) -> tuple[Dataset, Dataset]:
     of_fit, held = order[len(order) // HELD_OUT :], order[: len(order) // HELD_OUT]
     held = held[np.diff(train.Y.indptr)[held] > 0]
     parts = [
-        Dataset([train.texts[row] for row in rows], None, train.Y[rows], train.label_names)
-        for rows in (of_fit, held)
+        Dataset([train.texts[row] for row in rows], None, train.Y[rows], train.label_names) for rows in (of_fit, held)
     ]
     return parts[0], parts[1]
 
@@ -142,7 +144,9 @@ def draw(figure: Any, data: Data) -> None:
     analyzers = [name for name in dict.fromkeys(row["analyzer"] for row in data["rows"]) if name != "auto"]
     for place, analyzer in enumerate(analyzers):
         pairs = {name: a - b for name, a, b in compared(data, analyzer, names)}
-        places = [number + 0.8 * (place + 0.5) / len(analyzers) - 0.4 for number, name in enumerate(names) if name in pairs]
+        places = [
+            number + 0.8 * (place + 0.5) / len(analyzers) - 0.4 for number, name in enumerate(names) if name in pairs
+        ]
         axes.bar(places, list(pairs.values()), 0.8 / len(analyzers), label=analyzer)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks(range(len(names)), names, rotation=15)

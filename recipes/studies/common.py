@@ -23,7 +23,13 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs"
 DOCUMENTS = {  # each with its studies, in this order
     "studies.md": (
-        "low_rank", "softmax_error", "heads_and_lengths", "label_order", "imbalance", "head_cost", "analyzers"
+        "low_rank",
+        "softmax_error",
+        "heads_and_lengths",
+        "label_order",
+        "imbalance",
+        "head_cost",
+        "analyzers",
     ),
     "scaling.md": ("scaling",),
 }

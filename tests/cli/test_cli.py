@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,14 +17,17 @@ import scipy.sparse as sp
 
 from xmlc_mhe import Dataset, XMLCClassifier, __version__, cli, evaluate, load_dataset, metric_names
 from xmlc_mhe.calibration import evaluate_probs
-from xmlc_mhe.cli import main
+from xmlc_mhe.classifier import classifier
+from xmlc_mhe.cli import main, predict
 from xmlc_mhe.cli.common import size_of
 from xmlc_mhe.codes.planner import plan
 from xmlc_mhe.data import reading
 from xmlc_mhe.data.writing import save_dataset
+from xmlc_mhe.features import counting
 from xmlc_mhe.metrics import METRICS
 from xmlc_mhe.model_files import read_model
-from xmlc_mhe.progress import track
+from xmlc_mhe.progress import track, track_documents
+from xmlc_mhe.ranking import learning
 from xmlc_mhe.set_metrics import evaluate_sets
 
 NUM_LABELS = 12
@@ -200,6 +204,20 @@ def test_options_of_eval_reach_the_metrics(model, records, tmp_path, capsys):
     assert train["P@1"] != default["P@1"] or train["R@5"] != default["R@5"]
 
 
+@pytest.mark.parametrize(("num_labels", "ks"), [(2, ["@1", "@2"]), (4, ["@1", "@3", "@4"]), (5, ["@1", "@3", "@5"])])
+def test_the_cutoffs_of_eval_are_no_more_than_the_labels_unless_they_are_given(tmp_path, capsys, num_labels, ks):
+    names = [f"label{number}" for number in range(num_labels)]
+    texts = [f"word{number} word{number}" for number in range(num_labels)]
+    XMLCClassifier().fit(texts * 2, names * 2).save(tmp_path / "model")
+    lines = [json.dumps({"text": text, "labels": [name]}) for text, name in zip(texts, names, strict=True)]
+    (tmp_path / "test.jsonl").write_text("\n".join(lines))
+    command = ["eval", str(tmp_path / "model"), str(tmp_path / "test.jsonl")]
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["%", *ks]
+    assert main([*command, "-k", "1,6"]) == 2
+    assert f"k must be 1 to {num_labels}, the number of labels. Got 6;" in capsys.readouterr().err
+
+
 def test_options_of_fit_reach_the_model(records, tmp_path):
     options = ["--encoder", "tfidf", "--head-sizes", "4,3", "--label-order", "random", "--beam", "2", "--seed", "7"]
     options += ["--C", "2", "--positive-weight", "1.5", "--train-beam", "3", "--cascade-scale", "0.1", "--passes", "4"]
@@ -298,7 +316,7 @@ def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, cap
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "most_lines"), [("fit", 92), ("predict", 43), ("eval", 46), ("plan", 20)])
+@pytest.mark.parametrize(("command", "most_lines"), [("fit", 96), ("predict", 48), ("eval", 52), ("plan", 20)])
 def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit, match="0"):
@@ -371,6 +389,51 @@ def test_progress_shows_on_a_terminal_unless_quiet(monkeypatch, clock, level, is
         seen.append(item)
     assert seen == [0, 1]
     assert ("counting" in stderr.getvalue()) == is_shown
+
+
+def test_progress_tells_documents_a_second_and_what_is_left(monkeypatch, clock):
+    stderr = io.StringIO()
+    stderr.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", stderr)
+    for _ in track_documents([[0] * 300, [0] * 300, [0] * 400], total=1000, title="tagging", size=len):
+        clock.now += 1
+    shown = r"tagging: +60%\|.*\| 600/1000 \[00:01<00:0\d, +\d+\.\d\d documents/s\]"
+    assert re.search(shown, stderr.getvalue())
+    before = stderr.getvalue()
+
+    def work():
+        for _ in track([1, 2], total=2, title="of a thread"):
+            clock.now += 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert stderr.getvalue() == before
+
+
+def test_vectorising_ranking_and_tagging_count_their_documents(monkeypatch, tmp_path):
+    counted = {}
+
+    def track_documents(batches, *, total, title, size):
+        for batch in batches:
+            done, _ = counted.get(title, (0, 0))
+            counted[title] = done + size(batch), total
+            yield batch
+
+    for module in (counting, learning, classifier, predict):
+        monkeypatch.setattr(module, "track_documents", track_documents)
+    monkeypatch.setattr(predict, "shows_progress", lambda: True)
+    texts, names = [f"word{number % 7} {'long ' * 60}" for number in range(3000)], [f"l{n % 7}" for n in range(3000)]
+    model = XMLCClassifier(threads=2).fit(texts, names)
+    assert counted["words"] == (3000, 3000)
+    assert counted["ranking"] == (600, 600)
+    model.predict(texts[:1000])
+    assert counted["tagging"] == (1000, 1000)
+    model.save(tmp_path / "model")
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    counted.clear()
+    assert main(["predict", str(tmp_path / "model"), str(tmp_path / "texts.txt"), "-o", str(tmp_path / "out")]) == 0
+    assert counted["tagging"] == (3000, 3000)
 
 
 def test_quick_work_shows_no_progress(monkeypatch, clock):

@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 
@@ -32,6 +33,9 @@ def records(parts, tmp_path):
     return tmp_path / "records"
 
 
+EXTRA = {"parquet": "pyarrow", "hub": "datasets", "xlsx": "openpyxl"}
+
+
 def run(*arguments):
     return main([str(argument) for argument in arguments])
 
@@ -64,8 +68,8 @@ def test_help_of_every_data_command_has_examples_that_parse(capsys, monkeypatch,
 
 @pytest.mark.parametrize("name", [name for name, f in FORMATS.items() if f.of_texts])
 def test_a_model_is_fitted_measured_and_applied_on_every_format_of_texts(parts, tmp_path, capsys, name):
-    if name in ("parquet", "hub"):
-        pytest.importorskip({"parquet": "pyarrow", "hub": "datasets"}[name])
+    if name in EXTRA:
+        pytest.importorskip(EXTRA[name])
     save_dataset(parts, tmp_path / "d", format=name)
     assert run("fit", tmp_path / "d", "-m", tmp_path / "model", "-q", "--min-df", 1) == 0
     assert run("eval", tmp_path / "model", tmp_path / "d", "-k", 1, "-q") == 0
@@ -101,6 +105,51 @@ def test_columns_and_the_separator_reach_all_three_commands(parts, tmp_path, cap
     assert run("predict", tmp_path / "model", tmp_path / "test.csv", "-k", 1, *columns) == 0
     assert capsys.readouterr().out.count("\n") == 60
     assert 'must have a column "text"' in fails(capsys, "fit", tmp_path / "train.csv", "-m", tmp_path / "other", "-q")
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv", "xlsx", "parquet"])
+def test_a_table_comes_back_with_the_tags_of_every_row(parts, records, tmp_path, capsys, name):
+    if name in EXTRA:
+        pytest.importorskip(EXTRA[name])
+    assert run("fit", records, "-m", tmp_path / "model", "-q", "--min-df", 1) == 0
+    table, out = tmp_path / f"in.{name}", tmp_path / f"out.{name}"
+    save_file(parts["test"], table)
+    names = parts["test"].label_names
+    for options, k in (([], 5), (["-k", 2], 2), (["--threshold", "0.0"], 5), (["--threshold", "1.0"], 5)):
+        assert run("predict", tmp_path / "model", table, "--format", "table", "-o", out, "-q", *options) == 0
+        for column in ("text", "labels"):  # as they were
+            assert column_of(out, column) == column_of(table, column)
+        firsts = column_of(out, "label_1")
+        true = [names[label] for label in parts["test"].Y.indices]
+        assert firsts == (true if options != ["--threshold", "1.0"] else [""] * 60)
+        assert column_of(out, f"label_{k}") is not None
+        assert 'must have a column "label_' in fails(capsys, "data", "inspect", out, "--text-column", f"label_{k + 1}")
+        for row in column_of(out, "score_1") if options == ["-k", 2] else []:
+            assert float(row) > 0.3
+    assert run("predict", tmp_path / "model", out, "-q", "-k", 1) == 0  # it is a table as before
+    capsys.readouterr()
+    message = fails(capsys, "predict", tmp_path / "model", table, "--format", "table")
+    assert message == "xmlc-mhe: error: --output must be given with --format table. Got none; add -o FILE.\n"
+    assert "the table with tags must be called" in fails(
+        capsys, "predict", tmp_path / "missing", table, "--format", "table", "-o", tmp_path / "out.txt"
+    )
+
+
+def column_of(path, name):
+    """The cells of a column as strings."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        cells = pyarrow.parquet.read_table(path)[name].to_pylist()
+    elif path.suffix == ".xlsx":
+        import openpyxl
+
+        header, *rows = openpyxl.load_workbook(path).active.values
+        cells = [row[header.index(name)] for row in rows]
+    else:
+        with path.open(newline="") as file:
+            cells = [row[name] for row in csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")]
+    return ["" if cell is None else str(cell) for cell in cells]
 
 
 def test_a_benchmark_is_fitted_by_its_name(shared, tmp_path, monkeypatch, capsys):

@@ -1,12 +1,16 @@
 import contextlib
+import csv
 import dataclasses
+import datetime
 import gzip
+import io
 import json
 import logging
 import lzma
 import random
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ from xmlc_mhe.data.reading import iter_documents, load_dataset, load_part
 from xmlc_mhe.data.writing import save_dataset, save_file
 from xmlc_mhe.errors import DataError
 
-EXTRA = {"parquet": "pyarrow", "hub": "datasets"}  # what a format needs beyond the base
+EXTRA = {"parquet": "pyarrow", "hub": "datasets", "xlsx": "openpyxl"}  # what a format needs beyond the base
 SINGLE = [name for name, format_ in FORMATS.items() if format_.suffixes]
 
 
@@ -76,6 +80,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"],
 LINE_NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\ufeff"), min_size=1, max_size=4)
 LINES = st.text(NO_LINES, max_size=6)
 TEXTS_OF = {"jsonl": st.text(ANY, max_size=6), "parquet": st.text(ANY, max_size=6), "hub": st.text(ANY, max_size=6)}
+TEXTS_OF["xlsx"] = st.text(ANY, max_size=6)
 TEXTS_OF |= {"csv": st.text(ANY, max_size=6), "tsv": st.text(ANY, max_size=6), "annif-folder": st.text(ANY, max_size=6)}
 NAMES_OF = {"jsonl": LINE_NAMES, "parquet": LINE_NAMES, "hub": LINE_NAMES}
 
@@ -95,6 +100,8 @@ def datasets_for(draw, name):
         X = np.array([draw(values) for _ in range(num_docs)], np.float32)
         if name == "svmlight":  # a blank line is no document, and the last column must occur to be known
             X[:, 2] = np.maximum(X[:, 2], 1)
+        if name == "xlsx" and not Y[-1].any():  # a row without any value at the end is none
+            texts[-1] = texts[-1] or "="
         parts[part] = Dataset(*texts_or_features(name, texts, X), Y, names)
     return parts
 
@@ -107,8 +114,8 @@ def test_a_folder_that_is_written_reads_the_same(name, data):
     parts = data.draw(datasets_for(name))
     with tempfile.TemporaryDirectory() as folder:
         save_dataset(parts, Path(folder) / "new", format=name)
-        # without one URI, Annif's lines cannot be told from a table
-        options = ReadOptions(format=name if name == "annif" else None)
+        # without one URI, Annif's lines cannot be told from a table, nor fastText's without a label from sparse rows
+        options = ReadOptions(format=name if name in ("annif", "fasttext") else None)
         for got, expected in zip(load_dataset(Path(folder) / "new", options=options), parts.values(), strict=True):
             assert (got.texts, got.label_names) == (expected.texts, expected.label_names)
             np.testing.assert_array_equal(got.Y.toarray(), expected.Y.toarray())
@@ -120,8 +127,8 @@ def test_a_folder_that_is_written_reads_the_same(name, data):
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_file_that_is_written_reads_the_same(tmp_path, name, suffix):
     need_extra(name)
-    if name == "parquet" and suffix:
-        pytest.skip("Parquet has its own compression")
+    if name in ("parquet", "xlsx") and suffix:
+        pytest.skip("it has its own compression")
     X = np.array([[0, 0.1, 3e-7], [1, 0, 0], [0, 0, 2]], np.float32)
     names = ["a", "b", "c"] if FORMATS[name].keeps_names else ["0", "1", "2"]
     Y = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]])
@@ -183,6 +190,81 @@ def test_a_quoted_cell_of_csv_holds_separators_quotes_and_line_ends(tmp_path):
     assert labels_of(dataset) == [["x", "y"], []]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize("above", ["", "sep={}\n", '"sep={}"\r\n'])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_separator_of_a_table_is_found_by_its_header_or_told_above_it(tmp_path, name, above, delimiter):
+    rows = [["id", "text", "labels"], ["1", "one, and; \n two", "x"], ["2", "", "x y"]]
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    write(tmp_path, {name: above.format(delimiter) + file.getvalue()})
+    dataset = read(tmp_path / name)
+    assert dataset.texts == ["one, and; \n two", ""]
+    assert labels_of(dataset) == [["x"], ["x", "y"]]
+    assert [*iter_documents(tmp_path / name)] == [dataset.texts]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("title;tags, all\n", "a"), ("title,tags; all;more\n", "a;b;c"), ("title\n", "a;b;c"), ("title;body\tx\n", "a")],
+)
+def test_the_separator_is_the_one_that_gives_the_columns_that_are_asked_for(tmp_path, header, expected):
+    row = "a;b;c,d\n" if ",tags" in header else "a;b;c\n" if header == "title\n" else "a;b\n"
+    write(tmp_path, {"a.csv": header + row})
+    assert [*iter_documents(tmp_path / "a.csv", options=ReadOptions(text_columns=("title",)))] == [[expected]]
+
+
+def test_a_table_without_the_column_that_is_asked_for_names_those_that_it_has(tmp_path):
+    write(tmp_path, {"a.csv": "Titel;Schlagwort\nRosen;Garten\n"})
+    with pytest.raises(DataError, match=r'a\.csv:1 must have a column "text"\. Got "Titel", "Schlagwort"; name the '):
+        read(tmp_path / "a.csv")
+
+
+ENCODED = {  # what each format with text files needs; of a folder, all are in one encoding
+    "csv": {"train.csv": "text;labels\r\nGrün ist schön;grün\r\n"},
+    "tsv": {"train.tsv": "text\tlabels\nGrün ist schön\tgrün\n"},
+    "jsonl": {"train.jsonl": '{"text": "Grün ist schön", "labels": ["grün"]}\n'},
+    "texts": {"train_texts.txt": "Grün ist schön\n", "train_labels.txt": "grün", "label_names.txt": "grün"},
+    "libmultilabel": {"train.txt": "1\tgrün\tGrün ist schön\n"},
+    "fasttext": {"train.txt": "__label__grün Grün ist schön\n"},
+    "annif": {"train.tsv": "Grün ist schön\t<grün>\n"},
+    "annif-folder": {"train/1.txt": "Grün ist schön", "train/1.tsv": "<grün>\tGrün\n"},
+}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-be", "utf-8", "utf-8-sig", "cp037"])
+@pytest.mark.parametrize("name", ENCODED)
+def test_text_files_are_read_in_the_encoding_that_is_named(tmp_path, name, encoding):
+    folder = write(tmp_path / "in", {file: text.encode(encoding) for file, text in ENCODED[name].items()})
+    dataset = read(folder, encoding=encoding, format=name)
+    assert (dataset.texts, labels_of(dataset)) == (["Grün ist schön"], [["grün"]])
+    got = [*iter_documents(folder, part="train", options=ReadOptions(encoding=encoding, format=name))]
+    assert got == [["Grün ist schön"]]
+
+
+def test_characters_of_two_bytes_of_which_one_is_a_line_end_are_no_line_end(tmp_path):
+    lines = '{"text": "\u0a0a\u0d0a", "labels": ["x"]}\n{"text": "b", "labels": []}'
+    write(tmp_path, {"a.jsonl": lines.encode("utf-16")})
+    assert read(tmp_path / "a.jsonl", encoding="utf-16").texts == ["\u0a0a\u0d0a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        ("text\nGrün\n".encode("cp1252"), None, r"a\.csv:2: the text must be UTF-8\. .*, as --encoding cp1252, or con"),
+        ("text\nGrün\n".encode("utf-16"), None, r"a\.csv:1: the text must be UTF-8\. .*, as --encoding utf-16, or con"),
+        (b"text\na\n\x81\n", "cp1252", r"a\.csv:3: the text must be in the encoding cp1252\. .*; name another with"),
+        (b"text\n", "utf-16", r"a\.csv:1: the text must be in the encoding utf-16\. "),
+        (b"text\n", "utf16x", r'--encoding must be one that Python knows, such as .* Got "utf16x"; '),
+        (b"text\n", "rot13", r'--encoding must be one that Python knows, such as .* Got "rot13"; '),
+    ],
+)  # fmt: skip
+def test_another_encoding_is_refused_in_one_line_that_names_the_option(tmp_path, content, encoding, message):
+    write(tmp_path, {"a.csv": content})
+    with pytest.raises(DataError, match=message):
+        list(iter_documents(tmp_path / "a.csv", options=ReadOptions(encoding=encoding)))
+
+
 def test_a_table_of_texts_alone_is_streamed_and_its_empty_cells_are_documents(tmp_path):
     folder = write(tmp_path, {"a.csv": 'text\none\n\n""\ntwo\n', "b.jsonl": '{"text": "one"}\n{"text": null}\n'})
     assert list(iter_documents(folder / "a.csv")) == [["one", "", "", "two"]]
@@ -197,6 +279,120 @@ def test_parquet_is_read_with_lists_strings_and_numbers(tmp_path):
     for column, labels in expected.items():
         dataset = read(tmp_path / "a.parquet", label_column=column)
         assert (dataset.texts, labels_of(dataset)) == (["a", ""], labels)
+
+
+def workbook(path, *sheets, name="Sheet"):
+    """Write a workbook as openpyxl does, with shared strings; a sheet is its rows."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"{name}{number}")
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_workbook_is_read_with_numbers_dates_and_blank_rows(tmp_path):
+    rows = [
+        ["id", "text", None, "labels"],
+        [1, "one", None, "a b"],
+        [2, 1984, "x", 7],
+        [3, 2.5, None, 8.0],
+        [],
+        [4, datetime.date(2024, 2, 29), None, None],
+        [5, datetime.datetime(2024, 2, 29, 12, 30), None, True],
+        [6, "_x000D_ two", None, "b"],
+        [None, None, None, None],
+    ]
+    path = workbook(tmp_path / "a.xlsx", rows, name="Überblick")
+    dataset = read(path)
+    assert dataset.texts == ["one", "1984", "2.5", "", "2024-02-29", "2024-02-29 12:30:00", "\r two"]
+    assert labels_of(dataset) == [["a", "b"], ["7"], ["8"], [], [], ["TRUE"], ["b"]]
+    assert [*iter_documents(path, batch_size=3)] == [dataset.texts[:3], dataset.texts[3:6], dataset.texts[6:]]
+
+
+def test_a_sheet_is_chosen_by_name_and_the_first_by_default(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    sheets = [["text", "labels"], ["first", "a"]], [["text", "labels"], ["second", "a"]]
+    path = workbook(tmp_path / "a.xlsx", *sheets)
+    assert read(path).texts == ["first"]
+    assert "a.xlsx: the first of 2 sheets is read; --sheet NAME takes another" in caplog.text
+    assert read(path, sheet="Sheet1").texts == ["second"]
+    with pytest.raises(
+        DataError, match=r'a\.xlsx must have a sheet "x"\. Got Sheet0, Sheet1; name the right one with '
+    ):
+        read(path, sheet="x")
+
+
+def test_a_workbook_whose_stated_size_is_wrong_is_read_whole(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"], ["two", "b"]])
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(b'ref="A1:B3"', b'ref="A1"'))
+    assert read(path).texts == ["one", "two"]
+
+
+def test_a_written_workbook_has_texts_and_no_formulas(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    texts = ["=1+1", "_x000D_ \r\x00\ufffe", "-1", "2024"]
+    save_file(Dataset(texts, None, np.eye(4), ["=a", "+b", "c", "1"]), tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} == {"s"}
+    assert [row[0].value for row in sheet.iter_rows(min_row=2)][::2] == ["=1+1", "-1"]
+    assert read(tmp_path / "a.xlsx").texts == texts
+
+
+def change_member(path, name, change):
+    """Change one of the files in a zip."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members[name] = change(members.get(name, b""))
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+
+
+SHARED = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="1" uniqueCount="1">
+<si><r><t>one</t></r><r><rPr><b/></rPr><t xml:space="preserve"> &amp; two</t></r></si></sst>"""
+KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_strings_that_excel_keeps_beside_the_sheet_are_read(tmp_path, number):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"]])
+    inline, shared = b't="inlineStr"><is><t>one</t></is>', b't="s"><v>%d</v>' % number
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(inline, shared))
+    change_member(path, "xl/sharedStrings.xml", lambda content: SHARED.encode())
+    override = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{KIND}"/></Types>'.encode()
+    change_member(path, "[Content_Types].xml", lambda content: content.replace(b"</Types>", override))
+    if number == 0:
+        assert read(path).texts == ["one & two"]
+        return
+    with pytest.raises(DataError, match=r"a\.xlsx must be a whole \.xlsx workbook\. Got IndexError: .*; save it again"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'r="2"', b'r="99999999"', r"a\.xlsx must have 1048576 rows at most\. Got more"),
+        (b"</sheetData>", b"", r"a\.xlsx must be a whole \.xlsx workbook\. Got ParseError: .*; save it again as "),
+    ],
+)
+def test_a_damaged_sheet_is_refused(tmp_path, old, new, message):
+    path = workbook(tmp_path / "a.xlsx", [["text", "labels"], ["one", "a"]])
+    change_member(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(old, new))
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".xls", ".xlsm", ".xlsb", ".ods"])
+def test_a_workbook_of_another_kind_is_refused_with_the_mend(tmp_path, suffix):
+    path = write(tmp_path, {f"a{suffix}": b"\xd0\xcf\x11\xe0"}) / f"a{suffix}"
+    for read_it in (read, lambda path: list(iter_documents(path))):
+        with pytest.raises(DataError, match=rf"must be a workbook of the kind \.xlsx\. Got {suffix}; save it as"):
+            read_it(path)
 
 
 def test_svmlight_agrees_with_scikit_learn_and_may_count_from_1(tmp_path):
@@ -262,6 +458,19 @@ def test_lines_of_libmultilabel_are_read_with_or_without_an_id(tmp_path, line):
         assert (dataset.texts, labels_of(dataset)) == (["some text"], [["a", "b"]])
 
 
+def test_lines_of_fasttext_are_read_with_labels_wherever_they_stand(tmp_path):
+    lines = ["plain", "__label__a __label__b-c  two\twords", "one __label__b-c word", "a__label__x", " __label__a"]
+    path = write(tmp_path, {"a.txt": "\n".join(lines)}) / "a.txt"
+    dataset = read(path)
+    assert dataset.texts == ["plain", " two\twords", "one word", "a__label__x", " "]
+    assert labels_of(dataset) == [[], ["a", "b-c"], ["b-c"], [], ["a"]]
+    assert list(iter_documents(path)) == [dataset.texts]  # labels are no words of the texts
+    assert read(write(tmp_path / "d", {"train.ft.txt": "__label__a b"})).texts == ["b"]
+    assert read(write(tmp_path / "e", {"train.train": "__label__a b"}) / "train.train", format="fasttext").texts == [
+        "b"
+    ]
+
+
 def test_corpora_of_annif_are_read_with_uris_for_names(tmp_path):
     uris = ["http://example.org/a", "http://example.org/b"]
     lines = f"one two\t<{uris[1]}> <{uris[0]}>\nthree\t<{uris[0]}>\nnone\t\n"
@@ -311,13 +520,15 @@ def test_a_data_set_of_the_hub_is_read_from_a_saved_folder_and_by_name(tmp_path)
 
 
 def test_a_missing_package_is_told_with_the_line_that_installs_it(tmp_path, monkeypatch):
-    for name in ("pyarrow", "datasets"):
+    for name in ("pyarrow", "datasets", "openpyxl"):
         monkeypatch.setitem(sys.modules, name, None)
     path = write(tmp_path, {"a.parquet": "x"}) / "a.parquet"
     with pytest.raises(ImportError, match=r'package pyarrow\. Got: .*; install it: pip install "xmlc-mhe\[tables\]"\.'):
         read(path)
     with pytest.raises(ImportError, match=r'package datasets\. Got: .*; install it: pip install "xmlc-mhe\[hub\]"\.'):
         read("hub:some/name")
+    with pytest.raises(ImportError, match=r'package openpyxl\. Got: .*; install it: pip install "xmlc-mhe\[xlsx\]"\.'):
+        read(write(tmp_path, {"a.xlsx": "x"}) / "a.xlsx")
 
 
 # --- wrong files ------------------------------------------------------------------------------------------------------
@@ -327,9 +538,12 @@ GOOD = {
     "tsv": "text\tlabels\none\ta b\n",
     "jsonl": '{"text": "one", "labels": ["a"]}\n',
     "libmultilabel": "1\ta b\tone\n2\t\ttwo\n",
+    "fasttext": "__label__a __label__b one\ntwo\n",
     "annif": "one\t<http://a> <http://b>\n",
     "xrc": "2 3 2\n0,1 0:1 2:0.5\n 1:1\n",
     "svmlight": "0,1 0:1 2:0.5\n1 1:1\n",
+    "arff": "@relation 'x: -C -2'\n@attribute f real\n@attribute 'g h' {u,v}\n@attribute a {0,1}\n@attribute b {0,1}\n"
+    "@data\n{0 1.5,2 1}\n1,'v',0,1\n",
 }
 
 
@@ -351,6 +565,11 @@ GOOD = {
         ("a.csv", 'text,labels\n"x,y\n', r"a\.csv:2: must be CSV in double quotes\. Got: unexpected end of data; mend"),
         ("a.csv", 'text,labels\n"x"y,z\n', r"a\.csv:2: must be CSV in double quotes\. Got: "),
         ("a.csv", "text,labels\nx,a b a\n", r'a\.csv:2: a line must name a label once\. Got "a" 2 times; remove'),
+        (
+            "a.txt",
+            "__label__a x\n__label__ y",
+            r'a\.txt:2: a label must have a name behind __label__\. Got "__label__ y"; ',
+        ),
         ("a.csv", b"text,labels\n\xff,a\n", r"a\.csv:2: the text must be UTF-8\. Got byte 0xff "),
         ("a.jsonl", "{\n", r'a\.jsonl:1: a line must be one JSON object\. Got "{": .*; mend it\.'),
         ("a.jsonl", "[1]\n", r'a\.jsonl:1: a line must be one JSON object\. Got "\[1\]"; write a document a line\.'),
@@ -489,7 +708,7 @@ def broken(content, chance):
     return content[:place] + odd + content[place:]
 
 
-@pytest.mark.parametrize("name", [*GOOD, "parquet", "hub"])
+@pytest.mark.parametrize("name", [*GOOD, "parquet", "hub", "xlsx"])
 def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp_path, name, caplog):
     need_extra(name)
     caplog.set_level(logging.CRITICAL)
@@ -501,7 +720,7 @@ def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp
         dataset = Dataset(["one", "two"], None, np.eye(2), ["a", "b"])
         save_dataset({"train": dataset}, tmp_path / "d", format=name)
         source = tmp_path / "d"
-        path = source / "train.parquet" if name == "parquet" else next((source / "train").glob("*.arrow"))
+        path = next((source / "train").glob("*.arrow")) if name == "hub" else source / f"train.{name}"
     good, num_refused = path.read_bytes(), 0
     for _ in range(200 if name in GOOD else 60):
         path.write_bytes(broken(good, chance))
@@ -518,6 +737,16 @@ def test_a_broken_file_is_read_or_refused_with_one_error_never_anything_else(tmp
     ("name", "dataset", "message"),
     [
         ("libmultilabel", Dataset(["a\tb"], None, [[1]], ["x"]), r"a text or name must have no tab in train\.txt\. "),
+        (
+            "fasttext",
+            Dataset(["a"], None, [[1]], ["x y"]),
+            r"a label must be a word without a space in train\.txt, .*x y",
+        ),
+        (
+            "fasttext",
+            Dataset(["a __label__b"], None, [[1]], ["x"]),
+            r"and no word of a text begin with __label__\. Got ",
+        ),
         (
             "annif",
             Dataset(["a\tb"], None, [[1]], ["x"]),
@@ -609,7 +838,9 @@ def test_a_text_longer_than_the_limit_of_csv_is_read(tmp_path):
 
 # --- options of reading that a format has no use for ------------------------------------------------------------------
 
-NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";"}
+NOT_DEFAULT = {"text_columns": ("title",), "label_column": "tags", "label_separator": ";", "encoding": "cp1252"}
+NOT_DEFAULT["num_labels"] = 2
+NOT_DEFAULT["sheet"] = "documents"
 
 
 @pytest.mark.parametrize("option", READING_USES)

@@ -9,6 +9,7 @@ import lzma
 import os
 import re
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from xmlc_mhe.data.writing import save_dataset
 
 NUM_DAMAGES = int(os.environ.get("XMLC_FUZZ", "20"))
 MOST_CHARACTERS = 500  # of a message, beside the paths in it
-EXTRA = {"parquet": "pyarrow", "hub": "datasets"}
+EXTRA = {"parquet": "pyarrow", "hub": "datasets", "xlsx": "openpyxl"}
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
 UNCOMPRESS = {"": bytes, ".gz": gzip.decompress, ".xz": lzma.decompress}
 
@@ -138,7 +139,7 @@ def write_all(name, folder, suffix, rng):
     save_dataset(small_parts(FORMATS[name], rng), folder, format=name)
     files = [path for path in folder.iterdir() if path.name != "label_names.txt"]
     for path in files if suffix else []:
-        if path.is_dir() or path.suffix in (".npz", ".parquet"):
+        if path.is_dir() or path.suffix in (".npz", ".parquet", ".xlsx"):
             continue
         path.with_name(path.name + suffix).write_bytes(COMPRESS[suffix](path.read_bytes()))
         path.unlink()
@@ -149,9 +150,23 @@ def damage(folder, rng):
     """Damage one file, or what is in it where it is compressed, and return what was done."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     path, change = files[rng.integers(len(files))], DAMAGES[rng.integers(len(DAMAGES))]
+    if path.suffix == ".xlsx" and rng.integers(4):
+        member = damage_member(path, change, rng)
+        return f"{path.relative_to(folder)}: {member} {change.__name__}"
     suffix = path.suffix if path.suffix in COMPRESS and rng.integers(2) else ""
     path.write_bytes(COMPRESS[suffix](change(rng, UNCOMPRESS[suffix](path.read_bytes()))))
     return f"{path.relative_to(folder)} {change.__name__}"
+
+
+def damage_member(path, change, rng):
+    """Damage one of the files in a zip, so that it is still a zip, and return the name of that file."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    damaged = list(members)[rng.integers(len(members))]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, change(rng, content) if name == damaged else content)
+    return damaged
 
 
 def error_of(read):

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from xmlc_mhe.data import formats
 from xmlc_mhe.data.dataset import Dataset
-from xmlc_mhe.data.reading import has_part, iter_documents, load_dataset, load_part
-from xmlc_mhe.data.writing import save_dataset
+from xmlc_mhe.data.formats.options import ReadOptions
+from xmlc_mhe.data.reading import estimate_documents, has_part, iter_documents, load_dataset, load_part
+from xmlc_mhe.data.writing import save_dataset, save_file
 from xmlc_mhe.errors import DataError
 
 TEXTS = {"train_texts.txt": "one\ntwo\n\n", "train_labels.txt": "b a\n\nc\n", "test_texts.txt": "x\ny\n"}
@@ -285,7 +286,7 @@ def test_a_stream_reads_no_further_than_it_must(tmp_path, monkeypatch, name):
         return itertools.chain(header, itertools.repeat(line.encode()))
 
     folder = write(tmp_path / "d", {name: line})
-    for module in (formats.lines, formats.sparse_text, formats.corpora):
+    for module in (formats.lines, formats.sparse_text):
         monkeypatch.setattr(module, "read_lines", endless)
     stream = iter_documents(folder, batch_size=2)
     for _ in range(3):
@@ -365,7 +366,7 @@ def test_an_unknown_folder_is_refused_with_every_layout_that_was_looked_for(tmp_
     refuse(
         write(tmp_path / "d", files),
         r"d must hold test as test_texts\.txt and test_labels\.txt; or .*; or test\.csv; .*; or test\.txt; .*; or "
-        r"X_test\.npz and Y_test\.npz; or tst_X_Xf\.txt and tst_X_Y\.txt; or test\.svm "
+        r"X_test\.npz and Y_test\.npz; or tst_X_Xf\.txt and tst_X_Y\.txt; or test\.arff; or test\.svm "
         rf"\(text files also as \.gz or \.xz\)\. Got {got}; add or rename the files\.",
         parts=("test",),
     )
@@ -400,7 +401,7 @@ def test_two_layouts_or_two_compressions_of_a_part_are_refused(tmp_path):
         ),
         (
             {"train_texts.txt": b"a\nb\nccc\xff\n"},
-            r"train_texts\.txt:3: .* Got byte 0xff at byte 4 of the line; convert ",
+            r"train_texts\.txt:3: .* Got byte 0xff at byte 4 of the line; name its encoding, ",
         ),
         ({"train_texts.txt": ""}, r"train_texts\.txt must hold a line for each document\. Got nothing; "),
         ({"label_names.txt": "a\nb\n\nc"}, r'label_names\.txt:3: a line must be the name of one more label\. Got ""; '),
@@ -666,3 +667,37 @@ def test_a_real_data_set_is_saved_and_loaded_the_same(shared, tmp_path):
     save_dataset(parts, tmp_path / "saved")
     for got, expected in zip(load_dataset(tmp_path / "saved"), parts.values(), strict=True):
         assert_same(got, expected)
+
+
+# --- how many documents there are -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+@pytest.mark.parametrize("num_docs", [3, 60_000])
+def test_documents_are_about_as_many_as_is_estimated_from_the_first(tmp_path, rng, suffix, compress, num_docs):
+    lines = [" ".join(map(str, rng.integers(0, 10**9, 1 + number % 7))) for number in range(num_docs)]
+    (tmp_path / f"a.txt{suffix}").write_bytes(compress("".join(f"{line}\n" for line in lines).encode()))
+    got = estimate_documents(tmp_path / f"a.txt{suffix}")
+    assert got == 3 if num_docs == 3 else abs(got - num_docs) < 0.05 * num_docs
+
+
+@pytest.mark.parametrize("num_docs", [3, 30_000])
+def test_rows_of_a_workbook_are_about_as_many_as_is_estimated(tmp_path, num_docs):
+    pytest.importorskip("openpyxl")
+    texts = [f"text {number}" for number in range(num_docs)]
+    save_file(Dataset(texts, None, np.ones((num_docs, 1)), ["x"]), tmp_path / "a.xlsx")
+    got = estimate_documents(tmp_path / "a.xlsx")
+    assert got == 3 if num_docs == 3 else abs(got - num_docs) < 0.05 * num_docs
+    (tmp_path / "b.xlsx").write_bytes(b"no workbook")
+    assert estimate_documents(tmp_path / "b.xlsx") is None
+
+
+def test_parquet_tells_its_documents_and_what_is_no_file_of_lines_tells_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    save_file(Dataset(["a", "b"], None, [[1], [1]], ["x"]), tmp_path / "a.parquet")
+    assert estimate_documents(tmp_path / "a.parquet") == 2
+    (tmp_path / "b.parquet").write_bytes(b"no Parquet")
+    (tmp_path / "b.txt.gz").write_bytes(b"no gzip")
+    for source in ("-", tmp_path / "b.parquet"):
+        assert estimate_documents(source) is None
+    assert estimate_documents(tmp_path / "b.txt.gz", options=ReadOptions(format="texts")) is None

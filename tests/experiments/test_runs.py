@@ -17,7 +17,7 @@ from xmlc_mhe.errors import DataError
 from xmlc_mhe.experiments import runs
 from xmlc_mhe.experiments.origin import data_sha256
 from xmlc_mhe.experiments.outcome import Outcome
-from xmlc_mhe.experiments.recipe import Evaluation, make_recipe
+from xmlc_mhe.experiments.recipe import READING_OPTIONS, Evaluation, make_recipe
 from xmlc_mhe.experiments.runs import find_data, measure, run_recipe
 from xmlc_mhe.metrics import METRICS
 
@@ -187,7 +187,7 @@ def test_a_recipe_says_how_its_data_is_read(tmp_path):
     result, outcome = run_recipe(recipe, name="tables")
     assert outcome.label_names == ["label0", "label1", "label2", "other"]
     assert result["metrics"]["P@2"] == 1
-    assert result["recipe"]["reading"] == {"format": None, **reading, "text_columns": ("title",)}
+    assert result["recipe"]["reading"] == {**dict.fromkeys(READING_OPTIONS), **reading, "text_columns": ("title",)}
     assert make_recipe(json.loads(json.dumps(result["recipe"]))).reading == recipe.reading
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
-from xmlc_mhe.features import counting, terms
+from xmlc_mhe.features import counting, piece_counts, terms
 from xmlc_mhe.features.characters import ascii_table, character_table
 from xmlc_mhe.features.counting import HashingCounter, VocabularyCounter
 
@@ -77,7 +77,7 @@ def assert_counts_are_those_of_scikit_learn(texts, ngram_range=(1, 1), min_df=1,
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(counting, "PIECE_CHARACTERS", 20)
+    monkeypatch.setattr(piece_counts, "PIECE_CHARACTERS", 20)
 
 
 # --- as scikit-learn --------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ some_texts = st.lists(st.text(letters, max_size=40), max_size=8)
 def test_random_texts_are_counted_as_by_scikit_learn(texts, others, ngram_range, min_df, threads, in_small_pieces):
     with pytest.MonkeyPatch.context() as patch:
         if in_small_pieces:
-            patch.setattr(counting, "PIECE_CHARACTERS", 7)
+            patch.setattr(piece_counts, "PIECE_CHARACTERS", 7)
         assert_counts_are_those_of_scikit_learn(texts, ngram_range, min_df, threads, others)
 
 
@@ -147,10 +147,10 @@ def test_a_long_text_is_cut_between_words_and_its_ngrams_go_over_the_cuts(small_
 
 def test_pieces_are_bounded_and_hold_all_texts_in_order(small_pieces):
     texts = ["a" * 9, "b" * 10, "", "c" * 2, "d" * 21, "", "e" * 20, "f"]
-    pieces = counting._pieces(texts)
+    pieces = piece_counts.pieces_of(texts)
     assert [text for piece in pieces for text in piece] == texts
     assert [sum(map(len, piece)) for piece in pieces] == [19, 2, 21, 20, 1]
-    assert counting._pieces([]) == [[]]
+    assert piece_counts.pieces_of([]) == [[]]
 
 
 def test_one_counter_serves_several_threads_at_a_time(rng):

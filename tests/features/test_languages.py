@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from xmlc_mhe import TextFeatures, XMLCClassifier
 from xmlc_mhe.cli import main
 from xmlc_mhe.errors import DataError
-from xmlc_mhe.features import counting
+from xmlc_mhe.features import counting, piece_counts
 from xmlc_mhe.features.analysis import Analysis
 from xmlc_mhe.features.characters import INVISIBLE, MARK, SKIPPED, UNSPACED, character_table
 from xmlc_mhe.features.counting import HashingCounter, VocabularyCounter
@@ -119,7 +119,7 @@ letters = st.one_of(
 def test_random_texts_are_counted_as_by_a_plain_loop(texts, ngram_range, threads, in_small_pieces):
     with pytest.MonkeyPatch.context() as patch:
         if in_small_pieces:
-            patch.setattr(counting, "PIECE_CHARACTERS", 7)
+            patch.setattr(piece_counts, "PIECE_CHARACTERS", 7)
         expected = [plain_terms(text, ngram_range) for text in texts]
         if not any(expected):
             return
@@ -236,7 +236,7 @@ spaced = st.text(st.sampled_from("aB é.北Σ𠀀-"), max_size=25)
 def test_ngrams_of_characters_are_those_of_scikit_learn(analyzer, texts, ngram_range, in_small_pieces):
     with pytest.MonkeyPatch.context() as patch:
         if in_small_pieces:
-            patch.setattr(counting, "PIECE_CHARACTERS", 5)
+            patch.setattr(piece_counts, "PIECE_CHARACTERS", 5)
         reference = CountVectorizer(analyzer=analyzer, ngram_range=ngram_range, dtype=np.float32)
         try:
             expected = reference.fit_transform(texts)
@@ -367,7 +367,7 @@ def test_stop_words_of_a_language_are_saved_with_the_model(tmp_path, monkeypatch
 @pytest.mark.parametrize("ngram_range", [(1, 1), (1, 2)])
 def test_words_count_as_their_stems_whether_fit_saw_them_or_not(rng, threads, hashing_bits, ngram_range, monkeypatch):
     snowballstemmer = pytest.importorskip("snowballstemmer")
-    monkeypatch.setattr(counting, "PIECE_CHARACTERS", 200)
+    monkeypatch.setattr(piece_counts, "PIECE_CHARACTERS", 200)
     monkeypatch.setattr(counting, "MOST_HASHED_TERMS", 4)
     stem = snowballstemmer.stemmer("english").stemWord
     words = ["running", "runs", "run", "nations", "national", "generously", "generous", "relational", "the", "of"]

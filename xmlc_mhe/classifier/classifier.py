@@ -22,10 +22,11 @@ from ..metrics import evaluate
 from ..model_files import write_model
 from ..neural.heads import HEADS as NEURAL_HEADS
 from ..predictions import Predictions, as_csr, concatenate_predictions, keep_labels
+from ..progress import track_documents
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 from ..ranking.candidates import NUM_CANDIDATES
 from ..ranking.thresholds import parse_rule
-from .documents import documents_and_labels, documents_of, in_pieces, num_docs_of
+from .documents import BATCH_SIZE, documents_and_labels, documents_of, in_pieces, num_docs_of
 from .encoders import LEARNED_CLASSES, build_encoder
 from .fitting import fit_parts
 from .heads import build_head, num_threads
@@ -88,7 +89,11 @@ class XMLCClassifier(ClassifierOptions):
             probabilities from 0 to 1, or margins without a ranking stage (rank=False, and models of version 0.1.0):
             above 0 where the label's own classifier says yes.
         """
-        batches = list(self.predict_batches([documents_of(X)], k, threshold=threshold))
+        documents = documents_of(X)
+        predicted = self.predict_batches([documents], k, threshold=threshold)
+        if (num_docs := num_docs_of(documents)) > BATCH_SIZE:
+            predicted = track_documents(predicted, total=num_docs, title="tagging", size=lambda part: len(part.labels))
+        batches = list(predicted)
         return batches[0] if len(batches) == 1 else concatenate_predictions(batches)
 
     def predict_batches(
@@ -176,6 +181,12 @@ class XMLCClassifier(ClassifierOptions):
         """Whether scores are probabilities, from a ranking stage; else they are margins."""
         check_is_fitted(self, "head_")
         return self.ranking_ is not None
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether `fit` chose thresholds by rules such as micro-f1; with few documents it holds none out for that."""
+        check_is_fitted(self, "head_")
+        return self.ranking_ is not None and self.ranking_.thresholds is not None
 
     def probs_of(self, scores: np.ndarray) -> np.ndarray:
         """Return the scores of `predict` as numbers from 0 to 1: as they are with a ranking stage, else by the head."""

@@ -48,6 +48,11 @@ class Ensemble:
         """Whether the scores of all models are probabilities, so that their mean is one."""
         return all(model.gives_probs for model in self.models)
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether the first model, whose thresholds are taken, has some that were chosen by rules."""
+        return self.models[0].has_rules
+
     def predict(self, X: Any, k: int | None = None, *, threshold: str | float | None = None) -> Predictions:
         """Return the k best labels of each document, best first, and the means of their probabilities.
 

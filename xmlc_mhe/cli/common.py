@@ -74,6 +74,11 @@ def add_data_options(command: Any) -> None:
         "--label-column", default=DEFAULT_OPTIONS.label_column, metavar="NAME", help="(default: %(default)s)"
     )
     group.add_argument("--label-separator", metavar="TEXT", help="between labels in a string (default: white space)")
+    group.add_argument("--encoding", metavar="NAME", help="of text files, as cp1252 (default: utf-8)")
+    group.add_argument("--sheet", metavar="NAME", help="of an Excel workbook (default: the first)")
+    group.add_argument(
+        "--num-labels", type=int, metavar="N", help="the last N columns of ARFF are labels (default: by its XML file)"
+    )
     group.add_argument("--data-dir", metavar="DIR", help="the folder of benchmarks (default: the variable XMLC_DATA)")
 
 
@@ -84,6 +89,9 @@ def read_options(args: argparse.Namespace, *, num_features: int | None = None) -
         text_columns=tuple(args.text_column or DEFAULT_OPTIONS.text_columns),
         label_column=args.label_column,
         label_separator=args.label_separator,
+        encoding=args.encoding,
+        sheet=args.sheet,
+        num_labels=args.num_labels,
         num_features=num_features,
         data_dir=args.data_dir,
     )

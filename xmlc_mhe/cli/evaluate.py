@@ -19,6 +19,7 @@ from .common import (
     write_json,
 )
 
+DEFAULT_KS = (1, 3, 5)
 DEFAULT_RULES = ("0.5", "micro-f1", "macro-f1", "doc-f1")
 SET_COLUMNS = ("microF1", "macroF1", "docF1", "microP", "microR", "no_label")
 
@@ -31,7 +32,9 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
     command = add_command(commands, name, run_eval, title=title, examples=EXAMPLES)
     add_models(command)
     command.add_argument("data", metavar="DATA", help="a folder, a file, a benchmark, hub:NAME or pydocs")
-    command.add_argument("-k", type=whole_numbers, default=(1, 3, 5), metavar="1,3,5", help="(default: 1,3,5)")
+    command.add_argument(
+        "-k", type=whole_numbers, metavar="1,3,5", help="(default: 1,3,5, or all labels where there are fewer)"
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures, as fractions, to this file too")
     command.add_argument("--part", default="test", help="part of the data folder (default: %(default)s)")
     command.add_argument(
@@ -62,17 +65,18 @@ def run_eval(args: argparse.Namespace) -> None:
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
     place = locate(args.data, options)
     test = load_part(place, args.part, model.label_names_, options=options)
-    names = metric_names(args.k, metrics=list(METRICS))
-    num_labels, most = len(model.label_names_), max(args.k)
+    ks = args.k or tuple(dict.fromkeys(min(k, len(model.label_names_)) for k in DEFAULT_KS))
+    names = metric_names(ks, metrics=list(METRICS))
+    num_labels, most = len(model.label_names_), max(ks)
     predictions = model.predict(test, max(most, min(NUM_CANDIDATES, num_labels)) if model.gives_probs else most)
     constants = dict(place.card.propensity) if place.card else {"a": PROPENSITY_A, "b": PROPENSITY_B}
     given = {"a": args.propensity_a, "b": args.propensity_b}
     constants |= {name: value for name, value in given.items() if value is not None}
     propensity = model.label_propensity(**constants, num_labels=test.Y.shape[1])
     values: dict[str, Any] = evaluate(test.Y, predictions, names, propensity=propensity, drop_empty=args.drop_empty)
-    print_metrics(values, args.k)
+    print_metrics(values, ks)
     if model.gives_probs:
-        rules = args.threshold or DEFAULT_RULES
+        rules = args.threshold or (DEFAULT_RULES if model.has_rules else DEFAULT_RULES[:1])
         candidates = Predictions(*(column[:, :NUM_CANDIDATES] for column in predictions))
         sets = {rule: evaluate_sets(test.Y, model.keeper(rule)(candidates)) for rule in rules}
         probs = evaluate_probs(test.Y, candidates)

@@ -194,7 +194,6 @@ def _check_uses(args: argparse.Namespace, encoder: str | None) -> None:
             f"or choose {goes_with}."
         )
 
-
     chosen_analyzer = getattr(args, "analyzer", WordOptions().analyzer)
     for name, analyzers in without_analyzer(list(vars(args)), chosen_analyzer):
         raise ValueError(

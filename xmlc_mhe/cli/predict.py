@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..classifier.options import DEFAULT_K
 from ..errors import in_short
-from ..progress import track
+from ..progress import shows_progress, track_documents
 from .common import (
     add_command,
     add_data_options,
@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   echo "parse a date string" | xmlc-mhe predict model -
   xmlc-mhe predict model new_records.txt -k 10 -o tags.jsonl
   xmlc-mhe predict model new_records.txt --threshold doc-f1    as many labels a document as pass
+  xmlc-mhe predict model new.xlsx --format table -o tagged.xlsx    the table with its tags
   xmlc-mhe predict model second_model records/ --format npz -o top5.npz"""
 
 
@@ -46,24 +47,43 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
         help="keep the labels that pass: a probability, as 0.4; micro-f1, macro-f1, doc-f1 (by fit); precision=0.9",
     )
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: standard output)")
-    command.add_argument("--format", choices=WRITERS, default="jsonl", help="(default: %(default)s)")
+    command.add_argument(
+        "--format",
+        choices=[*WRITERS, "table"],
+        default="jsonl",
+        help="table: INPUT, a CSV, TSV, xlsx or Parquet file, with tags as further columns (default: %(default)s)",
+    )
     command.add_argument("--part", default="test", help="part of a data folder (default: %(default)s)")
     add_data_options(command)
 
 
 def run_predict(args: argparse.Namespace) -> None:
     """Write the best labels of document after document."""
-    from ..data.reading import iter_documents
+    from ..data.reading import estimate_documents, iter_documents
+    from ..data.tagging import add_tags, check_table
 
-    if args.format == "npz" and args.output is None:
-        raise ValueError("--output must be given with --format npz. Got none; add -o FILE.npz.")
+    if args.format in ("npz", "table") and args.output is None:
+        end = ".npz" if args.format == "npz" else ""
+        raise ValueError(f"--output must be given with --format {args.format}. Got none; add -o FILE{end}.")
     check_output(args.output)
+    if args.format == "table":
+        check_table(args.input, args.output, part=args.part, options=read_options(args))
     model = load_models(args)
     options = read_options(args, num_features=getattr(model, "n_features_in_", None))
     documents = iter_documents(args.input, part=args.part, options=options)
-    batches = model.predict_batches(documents, args.k, threshold=args.threshold)
+    k = args.k
+    if args.format == "table" and k is None:  # columns, where a threshold would keep many more
+        k = min(DEFAULT_K, len(model.label_names_))
+    batches = model.predict_batches(documents, k, threshold=args.threshold)
+    total = estimate_documents(args.input, part=args.part, options=options) if shows_progress() else None
+    batches = track_documents(batches, total=total, title="tagging", size=lambda batch: len(batch.labels))
+    if args.format == "table":
+        names = model.label_names_
+        tags = ([(names[label], score) for label, score in zip(*row, strict=True)] for row in _rows(batches))
+        add_tags(args.input, args.output, tags, num_tags=k, part=args.part, options=options)
+        return
     with output(args.output) as file:
-        WRITERS[args.format](file, track(batches, total=None, title="batches"), model.label_names_)
+        WRITERS[args.format](file, batches, model.label_names_)
 
 
 def _write_jsonl(file: IO[bytes], batches: Iterator[Predictions], label_names: list[str]) -> None:

@@ -1,7 +1,11 @@
 """How a source becomes a `Dataset` for each part, or a stream of documents; `saving` is the other way round."""
 
+import contextlib
 import logging
+import lzma
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,15 +14,18 @@ from scipy.sparse import csr_array
 from ..errors import DataError, in_short
 from .csr import pad_columns
 from .dataset import Dataset
-from .formats.lines import read_texts
+from .formats.lines import estimate_lines, read_texts
 from .formats.options import DEFAULT_OPTIONS, ReadOptions
-from .formats.part import BATCH_SIZE, Part, id_names
-from .formats.table import check_reading_uses
+from .formats.part import BATCH_SIZE, Part, id_names, need
+from .formats.table import TEXT_FILES, check_reading_uses
 from .formats.texts import stream_texts
+from .formats.workbooks import estimate_rows
 from .sources import Source, locate
 from .writing import save_dataset
 
 __all__ = ["Dataset", "has_part", "iter_documents", "load_dataset", "load_part", "save_dataset"]
+
+LINE_FORMATS = ({*TEXT_FILES} - {"annif-folder"}) | {"xrc", "pyxclib", "svmlight"}  # a document a line, or about so
 
 logger = logging.getLogger(__name__)
 
@@ -136,10 +143,32 @@ def iter_documents(
         if options.format not in (None, "texts"):
             raise DataError(f"standard input must be texts, one a line. Got {options.format}; save it to a file first.")
         check_reading_uses(options, "texts", "standard input")
-        return stream_texts(None, batch_size)
+        return stream_texts(None, batch_size, options.encoding)
     place = locate(source, options)
     found = place.find(part, slice(1))
     return found.format.stream(found.paths[0], batch_size, place.options)
+
+
+def estimate_documents(
+    source: str | os.PathLike[str], *, part: str = "test", options: ReadOptions = DEFAULT_OPTIONS
+) -> int | None:
+    """Return about how many documents iter_documents will give, at once; None where nothing quick tells.
+
+    Parquet tells the number; of a workbook and of files with a document a line, the first lines and the size do. It
+    is for a progress bar: of what cannot be read it knows nothing, and iter_documents tells why.
+    """
+    if source == "-":
+        return None
+    found = locate(source, options).find(part, slice(1))
+    of_damage = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+    with contextlib.suppress(*of_damage):
+        if found.format.name == "parquet":
+            return need("pyarrow.parquet", "tables").read_metadata(found.paths[0]).num_rows
+        if found.format.name == "xlsx":
+            return estimate_rows(found.paths[0])
+        if found.format.name in LINE_FORMATS:
+            return estimate_lines(found.paths[0])
+    return None
 
 
 def _listed_names(place: Source) -> list[str] | None:
@@ -148,7 +177,7 @@ def _listed_names(place: Source) -> list[str] | None:
     if path is None:
         return None
     names: dict[str, None] = {}
-    for number, name in enumerate(read_texts(path), 1):
+    for number, name in enumerate(read_texts(path, encoding=place.options.encoding), 1):
         if not name or name in names:
             raise DataError(
                 f'{path}:{number}: a line must be the name of one more label. Got "{in_short(name)}"; '

@@ -20,7 +20,7 @@ from ..features.words import TextFeatures
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 
 FEATURE_OPTIONS = {name: value for name, value in TextFeatures().get_params().items() if name != "weighting"}
-READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator")
+READING_OPTIONS = ("format", "text_columns", "label_column", "label_separator", "encoding", "sheet", "num_labels")
 MODEL_OPTIONS = {name: value for name, value in XMLCClassifier().get_params().items() if name != "threads"}
 
 
@@ -145,6 +145,9 @@ def _problems_of_reading(table: Mapping[str, Any]) -> Iterable[str]:
                 yield f'[reading] text_columns must be a list of names, such as ["title", "text"]. Got {_shown(value)}.'
         elif name == "format" and value is not None and value not in FORMATS:
             yield f"[reading] format must be one of {', '.join(FORMATS)}. Got {_shown(value)}."
+        elif name == "num_labels":
+            if not (value is None or (type(value) is int and value > 0)):
+                yield f"[reading] num_labels must be a whole number from 1. Got {_shown(value)}."
         elif name in READING_OPTIONS and not (value is None or (isinstance(value, str) and value)):
             yield f"[reading] {name} must be a string that is not empty. Got {_shown(value)}."
 

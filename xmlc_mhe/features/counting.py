@@ -3,35 +3,25 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..progress import track_documents
 from .analysis import Analysis
-from .character_counts import count_characters
 from .characters import SPACE
-from .term_counts import BEGINS, BYTE, COUNTS, ENTRIES, FINDS_WORDS, LEARNS, UNIT_BLOCKS, count_terms, sort_rows
+from .piece_counts import PieceCounter, Rows, pieces_of
+from .term_counts import sort_rows
 from .term_hashes import hash_terms
-from .terms import Terms, add_vocabulary, add_words, merge_terms
-from .word_forms import WordForms
+from .terms import Terms, add_vocabulary, merge_terms
 
-PIECE_CHARACTERS = 1 << 17  # of texts that are counted together
 MOST_HASHED_TERMS = 1 << 16  # new ones that a thread keeps for its next piece; a larger table is slower than a new one
-NO_FORMS = np.empty(0, np.int32)
 WORDS = Analysis()
 
 
 class NoTerms(ValueError):
     """Texts have no term that may be counted; the message says why."""
-
-
-class Rows(NamedTuple):
-    """Rows of a CSR matrix: int64 (num_rows + 1,), int32 (num_entries,), and int32 or float32 (num_entries,)."""
-
-    indptr: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
 
 
 class VocabularyCounter:
@@ -65,7 +55,7 @@ class VocabularyCounter:
             )
         self._terms = Terms.with_room(*terms.sizes, of=terms)
         self._column_of = column_of[: terms.sizes[0]].copy()
-        self._idle: deque[_Counter] = deque()  # kept, so that a short text needs no large arrays of its own
+        self._idle: deque[PieceCounter] = deque()  # kept, so that a short text needs no large arrays of its own
 
     @classmethod
     def fit_transform(
@@ -105,14 +95,14 @@ class VocabularyCounter:
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
         """Return the counts of texts, float32 (num_texts, num_columns); terms not in the vocabulary are ignored."""
-        return _matrix(_map(self._count, _pieces(texts), threads), self.num_columns)
+        return _matrix(_count_all(self._count, texts, threads), self.num_columns)
 
     def _count(self, piece: list[str]) -> Rows:
         try:
             counter = self._idle.pop()
         except IndexError:  # there are as many as there were threads at the same time
             terms = Terms.with_room(of=self._terms) if self.analysis.changes_words else self._terms
-            counter = _Counter(terms, self.ngram_range, self.analysis, learns=False)
+            counter = PieceCounter(terms, self.ngram_range, self.analysis, learns=False)
         rows = counter.count(piece)
         num_new = int(counter.terms.sizes[0]) - len(self._column_of)
         column_of = np.concatenate([self._column_of, np.full(num_new, -1, np.int32)]) if num_new else self._column_of
@@ -130,22 +120,20 @@ class HashingCounter:
         analysis: how texts become terms.
     """
 
-    def __init__(
-        self, num_columns: int, ngram_range: tuple[int, int] = (1, 1), analysis: Analysis = WORDS
-    ) -> None:
+    def __init__(self, num_columns: int, ngram_range: tuple[int, int] = (1, 1), analysis: Analysis = WORDS) -> None:
         self.num_columns = num_columns
         self.ngram_range = ngram_range
         self.analysis = analysis
 
     def transform(self, texts: Iterable[str], *, threads: int = 1) -> csr_array:
         """Return the counts of texts, float32 (num_texts, num_columns)."""
-        idle: deque[tuple[_Counter, np.ndarray]] = deque()  # with the columns of their terms
+        idle: deque[tuple[PieceCounter, np.ndarray]] = deque()  # with the columns of their terms
 
         def count(piece: list[str]) -> Rows:
             try:
                 counter, column_of = idle.pop()
             except IndexError:
-                counter = _Counter(Terms.with_room(), self.ngram_range, self.analysis, learns=True)
+                counter = PieceCounter(Terms.with_room(), self.ngram_range, self.analysis, learns=True)
                 column_of = np.empty(0, np.int32)
             rows = counter.count(piece)
             num_known, num_terms = len(column_of), counter.terms.sizes[0]
@@ -157,118 +145,7 @@ class HashingCounter:
                 idle.append((counter, column_of))
             return _sorted(rows, column_of, self.num_columns)
 
-        return _matrix(_map(count, _pieces(texts), threads), self.num_columns)
-
-
-class _Counter:
-    """Counts the terms of one piece after the other, by one thread.
-
-    Args:
-        terms: the table; one that learns, or whose words are changed, is this counter's own.
-        learns: whether new terms are added to the table.
-    """
-
-    def __init__(self, terms: Terms, ngram_range: tuple[int, int], analysis: Analysis, *, learns: bool) -> None:
-        self.terms = terms
-        self.lengths = ngram_range
-        self.analysis = analysis
-        self._does = LEARNS if learns else COUNTS
-        self._entry_of = np.empty(len(terms.first), np.int32)
-        self._chain = np.full(ngram_range[1] + 1, -1, np.int32)  # as the end of a text leaves it
-        self._forms = WordForms(analysis.stem, analysis.stop_words) if analysis.changes_words else None
-        self._form_of = NO_FORMS
-        self._num_formed = 0  # terms that have their forms
-
-    def count(self, piece: list[str]) -> Rows:
-        """Return how often each term occurs in each text of a piece."""
-        rows = _RowsUnderWay(len(piece))
-        for encoded, ends in self.analysis.encoded(piece, PIECE_CHARACTERS):
-            data, table = np.frombuffer(encoded, np.uint8), self.analysis.table(is_ascii=encoded.isascii())
-            if self._forms is not None:
-                passed = _RowsUnderWay(len(ends))
-                self._run(data, ends, table, passed, FINDS_WORDS)
-                self._find_forms(self._forms)
-            rows.cursor[BYTE] = 0
-            self._run(data, ends, table, rows, self._does)
-        found, counts = (array[: rows.cursor[ENTRIES]].copy() for array in (rows.found, rows.counts))
-        return Rows(rows.indptr, found, counts)
-
-    def _run(self, data: np.ndarray, ends: np.ndarray, table: np.ndarray, rows: "_RowsUnderWay", does: int) -> None:
-        """Let a kernel go over texts, with more room each time that it asks for it."""
-        fewest, most = self.lengths
-        word = np.empty(len(data) // 4 + UNIT_BLOCKS * (most + 1) + 2, np.uint64)  # lower case may need more bytes
-        if self.analysis.is_of_characters:
-            num_terms, num_blocks = 2 * (most - fewest + 2), 2 * (most - fewest + 2) * (most // 2 + 1)
-        else:
-            num_terms, num_blocks = most + 1, max(len(word), (most + 1) * (UNIT_BLOCKS * (most + 1) + 1))
-        rows.make_room(int(rows.cursor[ENTRIES]) + len(data) // 3 + num_terms)
-        while True:
-            written = (rows.cursor, *(() if self.analysis.is_of_characters else (self._chain,)), word, self._entry_of)
-            written += (rows.found, rows.counts, rows.indptr)
-            if self.analysis.is_of_characters:
-                within_words = self.analysis.analyzer == "char_wb"
-                is_done = count_characters(data, ends, table, self.lengths, within_words, does, self.terms, *written)
-            else:
-                shortest = 1 if self.analysis.finds_words else 2
-                is_done = count_terms(
-                    data, ends, table, self.lengths, shortest, does, self.terms, self._form_of, *written
-                )
-            if is_done:
-                return
-            rows.make_room(int(rows.cursor[ENTRIES]) + num_terms)
-            if does != COUNTS:
-                self.terms = self.terms.larger(num_terms, num_blocks)
-                self._entry_of = _longer(self._entry_of, len(self.terms.first))
-
-    def _find_forms(self, forms: WordForms) -> None:
-        """Find what the new words of the table are counted as; such forms are words of the table, too."""
-        while self._num_formed < self.terms.sizes[0]:
-            words, spelled = self.terms.words_from(self._num_formed)
-            self._num_formed = int(self.terms.sizes[0])
-            data = np.frombuffer("\0".join([*forms.of(spelled), ""]).encode("utf-8", "surrogatepass"), np.uint8)
-            self.terms = self.terms.larger(len(words), len(data) // 8 + len(words))
-            form_of = np.empty(len(words), np.int32)
-            add_words(self.terms, data, np.empty(len(data) // 8 + 1, np.uint64), form_of)
-            self._form_of = _longer(self._form_of, len(self.terms.first))
-            self._form_of[words] = form_of
-        self._entry_of = _longer(self._entry_of, len(self.terms.first))
-
-
-class _RowsUnderWay:
-    """The counts of a piece while a kernel goes over it; see `count_terms`."""
-
-    def __init__(self, num_rows: int) -> None:
-        self.indptr, self.cursor = np.zeros(num_rows + 1, np.int64), np.zeros(5, np.int64)
-        self.cursor[BEGINS] = 1
-        self.found = self.counts = np.empty(0, np.int32)
-
-    def make_room(self, num_entries: int) -> None:
-        """Make room for so many entries, or for more."""
-        if num_entries > len(self.found):
-            length = max(num_entries, 2 * len(self.found))
-            self.found, self.counts = _longer(self.found, length), _longer(self.counts, length)
-
-
-def _longer(array: np.ndarray, length: int) -> np.ndarray:
-    """Return an array of the length that begins with array."""
-    longer = np.empty(length, array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-def _pieces(texts: Iterable[str]) -> list[list[str]]:
-    """Return the texts in lists of at most PIECE_CHARACTERS characters, or of one longer text; one list at least."""
-    texts = list(texts)
-    if len(texts) < 2:
-        return [texts]
-    pieces, start = [], 0
-    ends = np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
-    while start < len(texts):
-        before = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + PIECE_CHARACTERS, side="right")))
-        pieces.append(texts[start:stop])
-        start = stop
-    return pieces
+        return _matrix(_count_all(count, texts, threads), self.num_columns)
 
 
 def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:
@@ -280,6 +157,18 @@ def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> 
         return list(pool.map(function, items))
 
 
+def _count_all(count: Callable[[list[str]], Any], texts: Iterable[str], threads: int) -> list[Any]:
+    """Return what count makes of all pieces of texts, in order, under a progress bar."""
+    pieces = pieces_of(texts)
+    if len(pieces) == 1:
+        return [count(pieces[0])]
+    with ThreadPoolExecutor(min(threads, len(pieces))) as pool:
+        counted = zip(map(count, pieces) if threads == 1 else pool.map(count, pieces), pieces, strict=True)
+        num_docs = sum(map(len, pieces))
+        bar = track_documents(counted, total=num_docs, title="words", size=lambda pair: len(pair[1]))
+        return [rows for rows, _ in bar]
+
+
 def _learn(
     texts: Iterable[str], ngram_range: tuple[int, int], analysis: Analysis, threads: int
 ) -> tuple[Terms, list[np.ndarray], list[tuple[int, Rows]]]:
@@ -287,7 +176,7 @@ def _learn(
 
     For each table there are the numbers of its terms among all, which are returned between the two.
     """
-    counters = [_Counter(Terms.with_room(), ngram_range, analysis, learns=True) for _ in range(threads)]
+    counters = [PieceCounter(Terms.with_room(), ngram_range, analysis, learns=True) for _ in range(threads)]
     idle = deque(enumerate(counters))
 
     def count(piece: list[str]) -> tuple[int, Rows]:
@@ -296,7 +185,7 @@ def _learn(
         idle.append((number, counter))
         return number, rows
 
-    pieces = _map(count, _pieces(texts), threads)
+    pieces = _count_all(count, texts, threads)
     return *_merge([counter.terms for counter in counters]), pieces
 
 

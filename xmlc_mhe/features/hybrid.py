@@ -66,9 +66,7 @@ class HybridFeatures(Estimator):
     def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None, analyzer: Any = None) -> "HybridFeatures":
         """Return the features whose `state` this is; see `EncoderFeatures.from_state` and `TextFeatures.from_state`."""
         learned = EncoderFeatures.from_state(part(state, "learned."), encoder_class=encoder_class)
-        features = cls(
-            TextFeatures.from_state(part(state, "words."), analyzer=analyzer), learned, scale=state["scale"]
-        )
+        features = cls(TextFeatures.from_state(part(state, "words."), analyzer=analyzer), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
 

@@ -170,9 +170,12 @@ def word_option_fields(state: Mapping[str, Any]) -> Fields:
     yield "hashing_bits", whole(0, MOST_HASHING_BITS)
     if "analyzer" not in state:  # BEFORE_ANALYZERS
         return
-    yield "analyzer", Field(
-        f"one of {', '.join(ANALYZERS)}, or package.module:function",
-        lambda value: isinstance(value, str) and kind_of_analyzer(value) is not None,
+    yield (
+        "analyzer",
+        Field(
+            f"one of {', '.join(ANALYZERS)}, or package.module:function",
+            lambda value: isinstance(value, str) and kind_of_analyzer(value) is not None,
+        ),
     )
     yield "normalization", choice(NORMAL_FORMS)
     yield "case", choice(CASES)

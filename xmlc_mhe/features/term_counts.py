@@ -134,7 +134,19 @@ def count_terms(  # type: ignore[no-untyped-def]
                                 terms.num_docs[term] += 1
             if place < end and entry_class == UNSPACED:
                 after, num_entries = _count_unspaced(
-                    data, place, end, table, lengths, does, terms, form_of, word, entry_of, found, counts, row_start,
+                    data,
+                    place,
+                    end,
+                    table,
+                    lengths,
+                    does,
+                    terms,
+                    form_of,
+                    word,
+                    entry_of,
+                    found,
+                    counts,
+                    row_start,
                     num_entries,
                 )
                 if after < 0:

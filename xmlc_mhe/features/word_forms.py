@@ -22,10 +22,7 @@ class WordForms:
 
     def of(self, words: list[str]) -> list[str]:
         """Return what words are counted as, "" for stop words."""
-        return [
-            "" if word in self._stop_words else form
-            for word, form in zip(words, self._stems(words), strict=True)
-        ]
+        return ["" if word in self._stop_words else form for word, form in zip(words, self._stems(words), strict=True)]
 
 
 def stemmer(language: str) -> Callable[[list[str]], Sequence[str]]:

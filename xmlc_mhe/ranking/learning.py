@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from ..features.matrix import HybridMatrix
 from ..predictions import Predictions, concatenate_predictions
+from ..progress import track_documents
 from .calibration import MarginCalibration
 from .candidates import NUM_CANDIDATES, candidates_of, truth_of
 from .evidence import Evidence, Training
@@ -60,7 +61,8 @@ def learn_ranking(
         return best, is_true, np.concatenate(values, axis=2) if values else np.zeros((*is_true.shape, 0), np.float32)
 
     with ThreadPoolExecutor(threads) as pool:
-        looked_at = list(pool.map(look_at, pieces))
+        done = pool.map(look_at, pieces)
+        looked_at = list(track_documents(done, total=X.shape[0], title="ranking", size=lambda part: len(part[1])))
     best = concatenate_predictions([batch for batch, _, _ in looked_at] or [top_k(X, num_each)])
     is_true = np.concatenate([batch for _, batch, _ in looked_at] or [np.zeros(best.labels.shape, bool)])
     if not evidence:

@@ -1,11 +1,11 @@
-"""The corpora of two other tools: LibMultiLabel's lines, Annif's lines and its folder of documents."""
+"""The corpora of other tools: LibMultiLabel's lines, fastText's, Annif's and its folder of documents."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DataError, in_short
-from .lines import decode, quote, read_lines, read_texts, write_lines
+from .lines import decode, quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import Part, Row, join_labels, rows_of_part, split_labels
 
@@ -19,7 +19,7 @@ SUBJECT_SUFFIXES = (".tsv", ".key")  # Annif's: a URI and a label a line, or a l
 def libmultilabel_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each line "id<TAB>labels<TAB>text", or "labels<TAB>text"; a space parts the labels."""
     width = 0
-    for number, line in enumerate(read_texts(path), 1):
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
         place = f"{path}:{number}"
         cells = line.split("\t")
         width = width or len(cells)
@@ -44,6 +44,44 @@ def write_libmultilabel(part: Part, path: Path, options: ReadOptions) -> None:
     write_lines(lines(), path)
 
 
+# --- fastText: __label__x __label__y text -----------------------------------------------------------------------------
+
+LABEL_PREFIX = "__label__"
+_SPACE = " \t\v\f\r\0"  # what parts words there
+_LABEL_TOKEN = re.compile(rf"(?:^|(?<=[{_SPACE}])){LABEL_PREFIX}([^{_SPACE}]*)(?:[{_SPACE}]|$)")
+
+
+def looks_like_fasttext(lines: list[bytes]) -> bool:
+    """Whether one of the first lines begins with a label."""
+    return any(line.lstrip().startswith(LABEL_PREFIX.encode()) for line in lines)
+
+
+def fasttext_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
+    """Yield a row for each line; every word that begins with __label__ is a label, the others are the text."""
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
+        place = f"{path}:{number}"
+        labels = _LABEL_TOKEN.findall(line)
+        if "" in labels:
+            raise DataError(
+                f"{place}: a label must have a name behind {LABEL_PREFIX}. Got {quote(line)}; mend or remove it."
+            )
+        yield Row(place, _LABEL_TOKEN.sub("", line) if labels else line, labels if labelled else [])
+
+
+def write_fasttext(part: Part, path: Path, options: ReadOptions) -> None:
+    def lines() -> Iterator[str]:
+        for text, labels in rows_of_part(part.documents, part.Y, part.names or []):
+            line = "".join(f"{LABEL_PREFIX}{label} " for label in labels) + text
+            if _LABEL_TOKEN.findall(line) != labels or _LABEL_TOKEN.sub("", line) != text:
+                raise DataError(
+                    f"a label must be a word without a space in {path.name}, and no word of a text begin with "
+                    f"{LABEL_PREFIX}. Got {quote(line)}; rename the label, or choose jsonl."
+                )
+            yield line
+
+    write_lines(lines(), path)
+
+
 # --- Annif: text<TAB><uri> <uri> --------------------------------------------------------------------------------------
 
 
@@ -58,7 +96,7 @@ def looks_like_annif(lines: list[bytes]) -> bool:
 
 def annif_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each line; a label is its URI, without the brackets."""
-    for number, line in enumerate(read_texts(path), 1):
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
         place = f"{path}:{number}"
         text, tab, uris = line.rpartition("\t")
         if not tab or not _URIS.fullmatch(uris):
@@ -102,11 +140,11 @@ def annif_folder_rows(folder: Path, options: ReadOptions, *, labelled: bool) -> 
             content = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} must be a file that can be read. Got: {in_short(error)}; mend it.") from None
-        text = decode(content, path, 1)
-        yield Row(str(path), text, _subjects(path) if labelled else [])
+        text = decode(content, path, 1, encoding=options.encoding)
+        yield Row(str(path), text, _subjects(path, options.encoding) if labelled else [])
 
 
-def _subjects(path: Path) -> list[str]:
+def _subjects(path: Path, encoding: str | None) -> list[str]:
     found = [file for suffix in SUBJECT_SUFFIXES if (file := path.with_suffix(suffix)).is_file()]
     if len(found) != 1:
         got = f"{found[0].name} and {found[1].name}" if found else "neither"
@@ -116,8 +154,7 @@ def _subjects(path: Path) -> list[str]:
     if not found[0].stat().st_size:
         return []
     labels = []
-    for number, line in enumerate(read_lines(found[0]), 1):
-        label = decode(line, found[0], number)
+    for number, label in enumerate(read_texts(found[0], encoding=encoding), 1):
         if found[0].suffix == ".tsv":
             uri = label.partition("\t")[0].strip()
             if not re.fullmatch("<[^<>]+>", uri):

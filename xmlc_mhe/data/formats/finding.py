@@ -10,6 +10,8 @@ from .lines import COMPRESSIONS, first_lines
 from .options import ReadOptions
 from .table import FOLDER_FORMATS, FORMATS, Format, check_format, file_names, fill, single_files, single_suffix
 
+OTHER_WORKBOOKS = (".xls", ".xlsm", ".xlsb", ".ods")
+
 
 class Found(NamedTuple):
     """A part that was found: its format and the paths of its files, or of those that were asked for."""
@@ -67,8 +69,11 @@ def find_part(folder: Path, part: str, options: ReadOptions, needed: slice = sli
 
 def _existing(folder: Path, name: str) -> Path | None:
     """Return the file or folder of that name, plain or compressed, if there is one."""
-    suffixes = [""] if name.endswith((".npz", ".parquet")) or "." not in name else COMPRESSIONS
-    paths = [path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()]
+    suffixes = [""] if name.endswith((".npz", ".parquet", ".xlsx")) or "." not in name else COMPRESSIONS
+    if "*" in name:
+        paths = sorted(path for suffix in suffixes for path in folder.glob(f"{name}{suffix}"))
+    else:
+        paths = [path for suffix in suffixes if (path := folder / f"{name}{suffix}").exists()]
     if len(paths) > 1:
         raise DataError(f"{folder} must hold {name} once. Got {paths[0].name} and {paths[1].name}; remove one.")
     return paths[0] if paths else None
@@ -104,10 +109,14 @@ def _name_of_single(path: Path, *, labelled: bool) -> str:
     fitting = [f for f in FORMATS.values() if suffix in f.suffixes]
     if len(fitting) == 1:
         return fitting[0].name
+    if suffix in OTHER_WORKBOOKS:
+        raise DataError(f"{path} must be a workbook of the kind .xlsx. Got {suffix}; save it as .xlsx or .csv first.")
     lines = first_lines(path)
     if sparse_text.looks_like_xrc(lines):
         return "xrc"
     if not labelled and suffix != ".tsv":
+        if suffix == ".txt" and corpora.looks_like_fasttext(lines):
+            return "fasttext"  # else its labels would be words of the texts
         return "pyxclib" if sparse_text.looks_like_pyxclib(lines) else "texts"
     names = [f.name for f in fitting if f.name != "xrc" and (f.fits is None or f.fits(path))]
     if len(names) == 1:

@@ -8,13 +8,15 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from ...errors import DataError, in_short
 
 Item = TypeVar("Item")
+
+HEAD_BYTES = 1 << 20  # by which the lines of a file are estimated
 
 COMPRESSIONS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".xz": lzma.open}
 
@@ -39,15 +41,58 @@ def read_lines(path: Path | None, *, keep_ends: bool = False) -> Iterator[bytes]
         raise DataError(f"{name_of(path)} must hold a line for each document. Got nothing; check where it comes from.")
 
 
-def read_texts(path: Path | None, *, keep_ends: bool = False) -> Iterator[str]:
-    """Yield the texts of a file (None: standard input), a document a line."""
+def read_texts(path: Path | None, *, encoding: str | None = None, keep_ends: bool = False) -> Iterator[str]:
+    """Yield the texts of a file (None: standard input), a document a line; without an encoding it must be UTF-8."""
+    if encoding is not None:
+        yield from _read_encoded(path, encoding, keep_ends=keep_ends)
+        return
     for number, line in enumerate(read_lines(path, keep_ends=keep_ends), 1):
         yield decode(line, path, number)
+
+
+def _read_encoded(path: Path | None, encoding: str, *, keep_ends: bool) -> Iterator[str]:
+    """Yield the lines of a file in any encoding, such as UTF-16, in which the byte of a line end has other uses."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    number, line = 1, ""
+    for piece in chain(read_lines(path, keep_ends=True), [None]):
+        try:
+            line += decoder.decode(piece or b"", final=piece is None)
+        except UnicodeError as error:
+            raise _not_in_encoding(path, number, encoding, error) from None
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        *whole, line = line.split("\n")
+        number += len(whole)
+        yield from (f"{text}\n" if keep_ends else text.removesuffix("\r") for text in whole)
+    if line:
+        yield line if keep_ends else line.removesuffix("\r")
+
+
+def check_encoding(encoding: str | None) -> None:
+    """Raise DataError unless an encoding is None or one that Python knows for texts."""
+    try:
+        "".encode(encoding or "utf-8")
+    except (LookupError, ValueError):  # the second: a NUL in the name
+        raise DataError(
+            "--encoding must be one that Python knows, such as cp1252, latin-1 or utf-16. Got "
+            f"{quote(encoding or '')}; choose one of these."
+        ) from None
 
 
 def first_lines(path: Path, count: int = 2) -> list[bytes]:
     """Return the first lines of a file, fewer where it has fewer."""
     return list(islice(read_lines(path), count))
+
+
+def estimate_lines(path: Path) -> int | None:
+    """Return about how many lines a file has, by the first of them and its size; None for what is no regular file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as raw:
+        file = COMPRESSIONS[path.suffix](raw) if path.suffix and path.suffix in COMPRESSIONS else raw
+        head = file.read(HEAD_BYTES)
+        share = raw.tell() / max(path.stat().st_size, 1) if len(head) == HEAD_BYTES else 1
+    return round(head.count(b"\n") / share)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -68,15 +113,29 @@ def _open(path: Path | None) -> contextlib.AbstractContextManager[BinaryIO]:
     return file if path.suffix not in COMPRESSIONS else io.BufferedReader(file)  # faster lines from .gz and .xz
 
 
-def decode(line: bytes, path: Path | None, number: int) -> str:
-    """Return a line as text; raises DataError with its place where it is not UTF-8."""
+def decode(line: bytes, path: Path | None, number: int, *, encoding: str | None = None) -> str:
+    """Return a line as text; raises DataError with its place where it is not in the encoding, by default UTF-8."""
     try:
-        return line.decode()
+        return line.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
+        if encoding is not None:
+            raise _not_in_encoding(path, number, encoding, error) from None
+        is_utf_16 = number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        likely = "utf-16" if is_utf_16 else "cp1252"
         raise DataError(
             f"{name_of(path)}:{number}: the text must be UTF-8. Got byte 0x{line[error.start]:02x} at byte "
-            f"{error.start + 1} of the line; convert the file, and name a compressed one .gz or .xz."
+            f"{error.start + 1} of the line; name its encoding, as --encoding {likely}, or convert the file; a "
+            "compressed one must be called .gz or .xz."
         ) from None
+    except UnicodeError as error:
+        raise _not_in_encoding(path, number, encoding or "utf-8", error) from None
+
+
+def _not_in_encoding(path: Path | None, number: int, encoding: str, error: UnicodeError) -> DataError:
+    return DataError(
+        f"{name_of(path)}:{number}: the text must be in the encoding {encoding}. Got: {in_short(error)}; name another "
+        "with --encoding."
+    )
 
 
 def quote(token: bytes | str, *, most: int = 60) -> str:

@@ -1,6 +1,6 @@
 """FORMATS: how the files of each format are called, and how they are read, streamed and written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from scipy.sparse import csr_array
 
 from ...errors import DataError, in_short
-from . import corpora, hub, matrices, sparse_text, tables, texts
-from .lines import COMPRESSIONS, first_lines
+from . import arff, corpora, hub, matrices, separated, sparse_text, tables, texts, workbooks
+from .lines import COMPRESSIONS, check_encoding, first_lines
 from .options import DEFAULT_OPTIONS, ReadOptions
 from .part import Part, Row, part_of_rows, texts_of_rows
 from .texts import stream_texts
@@ -17,12 +17,27 @@ from .texts import stream_texts
 PART_IN_PECOS = {"train": "trn", "test": "tst"}  # other parts go by their own name
 PART_IN_HUB = {"dev": "validation"}
 FOLDER_FORMATS = ("annif-folder", "hub")  # a part is a folder
-TABLES = ("jsonl", "csv", "tsv", "parquet", "hub")
+TABLES = ("jsonl", "csv", "tsv", "xlsx", "parquet", "hub")
+TEXT_FILES = (
+    "texts",
+    "raw-texts",
+    "pecos",
+    "jsonl",
+    "csv",
+    "tsv",
+    "libmultilabel",
+    "fasttext",
+    "annif",
+    "annif-folder",
+)
 # Which formats an option of ReadOptions has an effect with, and how the command line spells it
 READING_USES = {
     "text_columns": ("--text-column", TABLES),
     "label_column": ("--label-column", TABLES),
     "label_separator": ("--label-separator", (*TABLES, "libmultilabel")),
+    "encoding": ("--encoding", TEXT_FILES),
+    "sheet": ("--sheet", ("xlsx",)),
+    "num_labels": ("--num-labels", ("arff",)),
 }
 
 Batches = Iterator[list[str]] | Iterator[csr_array]
@@ -42,6 +57,7 @@ class Format:
         keeps_names: whether the files hold the labels' names; else a label is known by its id.
         read, read_names, stream, write: given all paths, the last, the first and the size of a batch, a Part and all.
         tells_width: whether a file tells how many features there are, and not just those that occur.
+        add_columns: writes a table again with tags as further columns; None where it cannot.
         fits: whether the documents' path, and its first lines, look like this format; None where the names tell.
     """
 
@@ -56,6 +72,7 @@ class Format:
     of_texts: bool = True
     keeps_names: bool = True
     fits: Callable[[Path], bool] | None = None
+    add_columns: Callable[[Path, Path, Sequence[str], Iterator[tables.Tags], ReadOptions], None] | None = None
     tells_width: bool = True
 
 
@@ -71,6 +88,22 @@ def _of_rows(
         read_names=lambda path, options: part_of_rows(rows(path, options, labelled=True)).names or [],
         stream=lambda path, size, options: texts_of_rows(rows(path, options, labelled=False), size),
         write=lambda part, paths, options: write(part, paths[0], options),
+        **more,
+    )
+
+
+def _of_text_files(
+    name: str, title: str, files: tuple[str, ...], read: Any, read_names: Any, write: Any, **more: Any
+) -> Format:
+    """Return a format with the texts in a file of their own, a line each, whose readers need the encoding."""
+    return Format(
+        name,
+        title,
+        (files,),
+        read=lambda paths, options: read(*paths, options.encoding),
+        read_names=lambda path, options: read_names(path, options.encoding),
+        stream=lambda path, size, options: stream_texts(path, size, options.encoding),
+        write=lambda part, paths, options: write(part, *paths),
         **more,
     )
 
@@ -93,38 +126,47 @@ def _plain(
 
 
 def _has_tab(path: Path) -> bool:
-    return b"\t" in first_lines(path, 1)[0]
+    return b"\t" in first_lines(path, 1)[0] and not _is_fasttext(path)
+
+
+def _is_fasttext(path: Path) -> bool:
+    return corpora.looks_like_fasttext(first_lines(path, 20))
 
 
 def _is_annif(path: Path) -> bool:
     return corpora.looks_like_annif(first_lines(path, 20))
 
 
-_TEXT_FILES = texts.read_text_part, texts.read_label_names, stream_texts, texts.write_text_part
+_TEXTS = texts.read_text_part, texts.read_label_names, texts.write_text_part
 _NPZ = matrices.read_npz_part, matrices.read_npz_label_names, matrices.stream_npz, matrices.write_npz_part
 _FEATURES: dict[str, Any] = {"of_texts": False, "keeps_names": False}
 
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
-        _plain("texts", "a text a line, and its labels on the same line of another file",
-               (("{part}_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
-        _plain("raw-texts", "the same, as AttentionXML and X-Transformer call the raw texts",
-               (("{part}_raw_texts.txt", "{part}_labels.txt"),), *_TEXT_FILES),
-        _plain("pecos", "a text a line, and a matrix of labels, as PECOS has them",
-               (("X.{trn}.txt", "Y.{trn}.npz"),), texts.read_texts_and_matrix, texts.read_matrix_label_names,
-               stream_texts, texts.write_texts_and_matrix, keeps_names=False),
+        _of_text_files("texts", "a text a line, and its labels on the same line of another file",
+                       ("{part}_texts.txt", "{part}_labels.txt"), *_TEXTS),
+        _of_text_files("raw-texts", "the same, as AttentionXML and X-Transformer call the raw texts",
+                       ("{part}_raw_texts.txt", "{part}_labels.txt"), *_TEXTS),
+        _of_text_files("pecos", "a text a line, and a matrix of labels, as PECOS has them",
+                       ("X.{trn}.txt", "Y.{trn}.npz"), texts.read_texts_and_matrix, texts.read_matrix_label_names,
+                       texts.write_texts_and_matrix, keeps_names=False),
         _of_rows("jsonl", "JSON lines, labels as a list or a string",
                  ("{part}.jsonl", "{part}.ndjson", "{part}.json", "{trn}.json"), tables.jsonl_rows, tables.write_jsonl,
                  suffixes=(".jsonl", ".ndjson", ".json")),
-        _of_rows("csv", "comma-separated values with a header", ("{part}.csv",), tables.csv_rows, tables.write_csv,
-                 suffixes=(".csv",)),
-        _of_rows("tsv", "the same, parted by tabs", ("{part}.tsv",), tables.csv_rows, tables.write_csv,
-                 suffixes=(".tsv",), fits=lambda path: not _is_annif(path)),
+        _of_rows("csv", "records under a header, parted by commas, semicolons or tabs", ("{part}.csv",),
+                 separated.csv_rows, separated.write_csv, suffixes=(".csv",),
+                 add_columns=separated.add_csv_columns),
+        _of_rows("tsv", "the same, written with tabs", ("{part}.tsv",), separated.csv_rows, separated.write_csv,
+                 suffixes=(".tsv",), fits=lambda path: not _is_annif(path), add_columns=separated.add_csv_columns),
+        _of_rows("xlsx", "a sheet of an Excel workbook, with a header", ("{part}.xlsx",), workbooks.xlsx_rows,
+                 workbooks.write_xlsx, suffixes=(".xlsx",), add_columns=workbooks.add_xlsx_columns),
         _of_rows("parquet", "Parquet, labels as a list or a string", ("{part}.parquet",), tables.parquet_rows,
-                 tables.write_parquet, suffixes=(".parquet",)),
+                 tables.write_parquet, suffixes=(".parquet",), add_columns=tables.add_parquet_columns),
         _of_rows("libmultilabel", "LibMultiLabel's id<TAB>labels<TAB>text", ("{part}.txt",),
                  corpora.libmultilabel_rows, corpora.write_libmultilabel, suffixes=(".txt",), fits=_has_tab),
+        _of_rows("fasttext", "fastText's __label__x __label__y text", ("{part}.txt", "{part}.ft.txt"),
+                 corpora.fasttext_rows, corpora.write_fasttext, suffixes=(".txt",), fits=_is_fasttext),
         _of_rows("annif", "Annif's text<TAB><uri> <uri>", ("{part}.tsv",), corpora.annif_rows, corpora.write_annif,
                  suffixes=(".tsv",), fits=_is_annif),
         _of_rows("annif-folder", "Annif's folder, a .txt and a .tsv or .key a document", ("{part}",),
@@ -133,13 +175,21 @@ FORMATS: dict[str, Format] = {
                  hub.hub_rows, hub.write_hub, fits=hub.looks_like_saved),
         _plain("xrc", "the Extreme Classification Repository's text format", (("{part}.txt",),),
                sparse_text.read_xrc_part, sparse_text.read_xrc_label_names, sparse_text.stream_xrc,
-               sparse_text.write_xrc_part, suffixes=(".txt",), fits=lambda path: not _has_tab(path), **_FEATURES),
+               sparse_text.write_xrc_part, suffixes=(".txt",), **_FEATURES,
+               fits=lambda path: not (_has_tab(path) or _is_fasttext(path))),
         _plain("npz", "two matrices of scipy.sparse.save_npz",
                (("X_{part}.npz", "Y_{part}.npz"), ("X.{trn}.npz", "Y.{trn}.npz")), *_NPZ, **_FEATURES),
         _plain("pyxclib", "two files of sparse rows, as pyxclib and the newer repository have them",
                (("{trn}_X_Xf.txt", "{trn}_X_Y.txt"),), sparse_text.read_pyxclib_part,
                sparse_text.read_pyxclib_label_names, sparse_text.stream_pyxclib, sparse_text.write_pyxclib_part,
                **_FEATURES),
+        Format("arff", "ARFF of Mulan and MEKA, dense or sparse, labels by an XML file or as the last columns",
+               (("{part}.arff",), ("*-{part}.arff",)),
+               read=lambda paths, options: arff.read_arff_part(paths[0], options),
+               read_names=arff.read_arff_label_names,
+               stream=arff.stream_arff,
+               write=lambda part, paths, options: arff.write_arff(part, paths[0], options),
+               suffixes=(".arff",), of_texts=False),
         Format("svmlight", "svmlight (LIBSVM) with several labels",
                (("{part}.svm",), ("{part}.svmlight",), ("{part}.libsvm",)),
                read=lambda paths, options: sparse_text.read_svmlight_part(paths[0], num_features=options.num_features),
@@ -162,7 +212,11 @@ def check_format(name: str | None) -> None:
 
 
 def check_reading_uses(options: ReadOptions, format_: str, place: str) -> None:
-    """Raise DataError where an option that is not as by default has no effect with the format that a source is in."""
+    """Raise DataError where an option that is not as by default has no effect with the format that a source is in.
+
+    Raises: DataError: also where Python does not know the encoding.
+    """
+    check_encoding(options.encoding)
     for name, (spelling, formats) in READING_USES.items():
         if format_ not in formats and getattr(options, name) != getattr(DEFAULT_OPTIONS, name):
             raise DataError(

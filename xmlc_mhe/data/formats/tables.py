@@ -1,17 +1,17 @@
-"""Tables with a column of texts and one of labels: JSON lines, CSV, TSV, Parquet."""
+"""Tables with a column of texts and one of labels: JSON lines, Parquet."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, data_error_of, in_short, listed
-from .lines import COMPRESSIONS, encode, quote, read_texts, write_lines
+from .lines import quote, read_texts, write_lines
 from .options import ReadOptions
-from .part import BATCH_SIZE, Part, Row, join_labels, need, rows_of_part, split_labels
+from .part import BATCH_SIZE, Part, Row, need, rows_of_part, split_labels
 
-MAX_CELL = 1 << 30  # characters; csv's own limit, 131,072, is below long documents
+Tags = list[tuple[str, float]]  # label names and scores of a document, best first
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def missing_column(place: str, names: Iterable[str], wanted: str, option: str) -
 
 def jsonl_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
     """Yield a row for each line, a JSON object; a text that is null is empty, labels that are null are none."""
-    for number, line in enumerate(read_texts(path), 1):
+    for number, line in enumerate(read_texts(path, encoding=options.encoding), 1):
         place = f"{path}:{number}"
         try:
             row = json.loads(line)
@@ -90,76 +90,13 @@ def jsonl_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[
 
 def write_jsonl(part: Part, path: Path, options: ReadOptions) -> None:
     rows = rows_of_part(part.documents, part.Y, part.names or [])
-    text_column, label_column = _columns_to_write(options)
+    text_column, label_column = columns_to_write(options)
     lines = (json.dumps({text_column: text, label_column: labels}, ensure_ascii=False) for text, labels in rows)
     write_lines(lines, path)
 
 
-def _columns_to_write(options: ReadOptions) -> tuple[str, str]:
+def columns_to_write(options: ReadOptions) -> tuple[str, str]:
     return options.text_columns[0], options.label_column
-
-
-# --- CSV and TSV ------------------------------------------------------------------------------------------------------
-
-
-def csv_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterator[Row]:
-    """Yield a row for each record below the header; a file named .tsv parts cells by tabs, any other by commas."""
-    csv.field_size_limit(MAX_CELL)  # of the module: there is no other place for it
-    reader = csv.reader(read_texts(path, keep_ends=True), delimiter=_delimiter(path), strict=True)
-    header: list[str] | None = None
-    try:
-        for cells in reader:
-            place = f"{path}:{reader.line_num}"
-            if header is None:
-                header = cells
-                columns = [_column(place, header, name, "--text-column") for name in options.text_columns]
-                label_column = _column(place, header, options.label_column, "--label-column") if labelled else 0
-                continue
-            if not cells and len(header) > 1:  # a blank line, as editors leave one at the end
-                continue
-            cells = cells or [""]
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{place}: a record must have {len(header)} cells, as the header has. Got {len(cells)}; put cells "
-                    "with the separator or a line end in double quotes."
-                )
-            labels = labels_of(cells[label_column], options, place) if labelled else []
-            yield Row(place, text_of([cells[column] for column in columns], place), labels)
-    except csv.Error as error:
-        raise DataError(
-            f"{path}:{reader.line_num}: must be CSV in double quotes. Got: {in_short(error)}; mend it."
-        ) from None
-
-
-def _delimiter(path: Path) -> str:
-    suffixes = [suffix for suffix in path.suffixes if suffix not in COMPRESSIONS]
-    return "\t" if suffixes and suffixes[-1] == ".tsv" else ","
-
-
-def _column(place: str, header: list[str], name: str, option: str) -> int:
-    if header.count(name) != 1:
-        raise missing_column(place, header, name, option)
-    return header.index(name)
-
-
-def write_csv(part: Part, path: Path, options: ReadOptions) -> None:
-    with COMPRESSIONS.get(path.suffix, open)(path, "wb") as file:
-        line = _Line()
-        writer = csv.writer(line, delimiter=_delimiter(path), lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(_columns_to_write(options))
-        file.write(line.text.encode())
-        for number, (text, labels) in enumerate(rows_of_part(part.documents, part.Y, part.names or []), 2):
-            writer.writerow((text, join_labels(labels, options.label_separator, path.name)))
-            file.write(encode(line.text, path, number))
-
-
-class _Line:
-    """What csv.writer writes to: it keeps the last record."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------
@@ -189,7 +126,7 @@ def parquet_rows(path: Path, options: ReadOptions, *, labelled: bool) -> Iterato
 def write_parquet(part: Part, path: Path, options: ReadOptions) -> None:
     arrow = need("pyarrow", "tables")
     parquet = need("pyarrow.parquet", "tables")
-    text_column, label_column = _columns_to_write(options)
+    text_column, label_column = columns_to_write(options)
     texts, labels = [], []
     for text, names in rows_of_part(part.documents, part.Y, part.names or []):
         texts.append(text)
@@ -197,3 +134,60 @@ def write_parquet(part: Part, path: Path, options: ReadOptions) -> None:
     kinds = arrow.string(), arrow.list_(arrow.string())
     columns = {text_column: arrow.array(texts, kinds[0]), label_column: arrow.array(labels, kinds[1])}
     parquet.write_table(arrow.table(columns), path)
+
+
+def add_parquet_columns(
+    path: Path, target: Path, titles: Sequence[str], tags: Iterator[Tags], options: ReadOptions
+) -> None:
+    """Write the table again with columns of label names and scores in turn, batch after batch."""
+    arrow = need("pyarrow", "tables")
+    parquet = need("pyarrow.parquet", "tables")
+    kinds = [arrow.string(), arrow.float32()]
+    with data_error_of(f"{path} must be a whole Parquet file", "write or fetch it again"):
+        schema = parquet.read_schema(path)
+    check_new_columns(str(path), schema.names, titles)
+    for place, title in enumerate(titles):
+        schema = schema.append(arrow.field(title, kinds[place % 2]))
+    with parquet.ParquetWriter(target, schema) as writer:
+        for batch in _batches(path):
+            rows = [next_tags(tags, path) for _ in range(batch.num_rows)]
+            padded = ([*chain.from_iterable(row), *[None] * (len(titles) - 2 * len(row))] for row in rows)
+            columns = (arrow.array(column, kinds[place % 2]) for place, column in enumerate(zip(*padded, strict=True)))
+            writer.write_batch(arrow.record_batch([*batch.columns, *columns], schema=schema))
+    check_no_tags(tags, path)
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    """Yield the rows of a table with all columns, in batches that are not empty."""
+    parquet = need("pyarrow.parquet", "tables")
+    must = f"{path} must be a whole Parquet file"
+    with data_error_of(must, "write or fetch it again"), parquet.ParquetFile(path) as file:
+        yield from (batch for batch in file.iter_batches(BATCH_SIZE) if batch.num_rows)
+
+
+# --- tags as further columns ------------------------------------------------------------------------------------------
+
+
+def check_new_columns(place: str, names: Iterable[str], titles: Iterable[str]) -> None:
+    """Raise DataError where a table has a column that is to be added."""
+    if there := set(names).intersection(titles):
+        raise DataError(
+            f"{place} must have no column {quote(min(there))}, which is to be added. Got one; rename or remove it."
+        )
+
+
+def next_tags(tags: Iterator[Tags], path: Path) -> Tags:
+    """Return the tags of the next row of a table."""
+    if (row := next(tags, None)) is None:
+        raise _changed(path)
+    return row
+
+
+def check_no_tags(tags: Iterator[Tags], path: Path) -> None:
+    """Raise DataError where tags are left at the end of a table."""
+    if next(tags, None) is not None:
+        raise _changed(path)
+
+
+def _changed(path: Path) -> DataError:
+    return DataError(f"{path} must stay as it is while it is tagged. Got other rows; tag it once more.")

@@ -44,12 +44,13 @@ neural.prediction neural.neural_state neural.neural_head
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
 ranking.margins ranking.frequency ranking.first_words ranking.neighbours ranking.cooccurrence ranking.names
 ranking.network ranking.calibration ranking.stage ranking.state_fields ranking.learning
-explaining explaining.explanation explaining.words explaining.label_names explaining.ranked explaining.explain
+explaining explaining.explanation explaining.words explaining.label_names explaining.ranked explaining.label
+explaining.marking explaining.terminal explaining.page explaining.explain
 classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
 classifier.tuning classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
-cli.streams cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
+cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__
 """

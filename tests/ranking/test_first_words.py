@@ -7,7 +7,7 @@ from xmlc_mhe.ranking.first_words import MOST_CHARACTERS, FirstWords
     ("A  red\n\trose ", "A red rose"),
     ("", ""),
     ("ж" * 200, "ж" * MOST_CHARACTERS),
-    (" " * 1000 + "red", ""),
+    (" " * 1000 + "red", "red"),
     ("a\ud800b", "a?b"),
     ("<b>\x1b[1m", "<b>\x1b[1m"),
 ])  # fmt: skip

@@ -22,7 +22,7 @@ class FirstWords(NamedTuple):
     @classmethod
     def of(cls, texts: Iterable[str]) -> "FirstWords":
         """Return the first words of texts."""
-        beginnings = (" ".join(text[: 2 * MOST_CHARACTERS].split())[:MOST_CHARACTERS] for text in texts)
+        beginnings = (" ".join(text.lstrip()[: 2 * MOST_CHARACTERS].split())[:MOST_CHARACTERS] for text in texts)
         parts = [text.encode("utf-8", "replace") for text in beginnings]
         ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
         return cls(np.frombuffer(b"".join(parts), np.uint8), ends)

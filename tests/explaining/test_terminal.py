@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from xmlc_mhe.explaining.explanation import Word
+from xmlc_mhe.explaining.explanation import SimilarDocument, Word
 from xmlc_mhe.explaining.label import Companion, LabelDescription, LabelWord
 from xmlc_mhe.explaining.terminal import MOST_TEXT, has_colours, lines_of, lines_of_label
 
+NEIGHBOURS = [SimilarDocument("A rose", ["a", "c"], 0.5, True), SimilarDocument(None, ["b"], 0.25, False)]
 OURS = ("\x1b[32m", "\x1b[31m", "\x1b[1m", "\x1b[0m")
 
 
@@ -18,7 +19,8 @@ def test_nothing_in_texts_and_labels_reaches_the_terminal_but_colours_of_ours(of
         shown = shown.replace(ours, "")
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert "\\x1b[31mred" in shown and "\\u202e" in shown
-    assert len(shown.splitlines()) == 2 * (len(list(lines_of(nasty, [of_nasty], colours=colours)))) + 1
+    alone = len(list(lines_of(nasty, [of_nasty], colours=colours)))
+    assert len(shown.splitlines()) == 2 * (alone - 4) + 1 + 4  # similar documents are shown once
 
 
 def test_words_for_the_label_are_green_and_those_against_it_red(of_nasty):
@@ -31,6 +33,13 @@ def test_words_for_the_label_are_green_and_those_against_it_red(of_nasty):
 def test_a_long_text_is_cut(of_nasty, length, ends):
     shown = list(lines_of("x" * length, [replace(of_nasty, words=[])], colours=True))[1]
     assert shown == "  " + "x" * (MOST_TEXT - 1) + ends
+
+
+def test_similar_documents_are_shown_once_with_a_star_at_labels_that_are_explained(of_nasty):
+    labels = [replace(of_nasty, label=name, neighbours=NEIGHBOURS) for name in ("a", "b")]
+    assert list(lines_of("red", labels, colours=False))[-4:] == [
+        "", "similar training documents", '  0.50  "A rose" [a*; c]', "  0.25  [b*]"
+    ]  # fmt: skip
 
 
 def test_the_lines_say_what_was_left_out(of_nasty):

@@ -20,6 +20,7 @@ STYLE = """
   dt { color: var(--quiet) } dd { margin: 0; overflow-wrap: anywhere }
   .item { white-space: nowrap; margin-inline-end: .7rem } .number { color: var(--quiet) }
   .has { font-weight: 600 }
+  @media (prefers-color-scheme: dark) { :root { --quiet: #a3a9ba } }
 """
 BY_WEIGHTS_NOTE = "Green words speak for the label, red and dotted ones against it; bias and words sum to the margin."
 LEFT_OUT_NOTE = (
@@ -82,7 +83,7 @@ def _section(text: str, explanation: Explanation) -> Iterator[str]:
     yield from _row("name", [_name(word.word) for word in explanation.name_words])
     for number, neighbour in enumerate(explanation.neighbours):
         labels = ", ".join(map(_name, neighbour.labels))
-        first_words = "" if neighbour.text is None else f"{_name(neighbour.text)} &nbsp;"
+        first_words = "" if neighbour.text is None else f"{_name(neighbour.text)} &rarr; "
         side = ' class="has"' if neighbour.has_label else ""
         yield from _row(
             "" if number else "similar",

@@ -25,6 +25,8 @@ def lines_of(text: str, explanations: Sequence[Explanation], *, colours: bool) -
         if number:
             yield ""
         yield from _lines_of_one(text, explanation, colours)
+    if similar := list(_lines_of_similar(explanations)):
+        yield from ("", "similar training documents", *similar)
     if any(explanation.words_by == BY_LEAVING_OUT for explanation in explanations):
         yield ""
         yield "Each word was left out in turn: contributions say how far the margin falls without it, and have no sum."
@@ -63,11 +65,15 @@ def _lines_of_one(text: str, explanation: Explanation, colours: bool) -> Iterato
         yield _line("without", without)
     if explanation.name_words:
         yield _line("name", [in_one_line(word.word) for word in explanation.name_words])
-    for neighbour in explanation.neighbours:
-        mark = "*" if neighbour.has_label else " "
-        labels = "; ".join(map(in_one_line, neighbour.labels))
+
+
+def _lines_of_similar(explanations: Sequence[Explanation]) -> Iterator[str]:
+    """Yield the training documents that are like the text, the same for every label; * marks the labels explained."""
+    explained = {explanation.label for explanation in explanations}
+    for neighbour in explanations[0].neighbours if explanations else ():
+        labels = [in_one_line(name) + "*" * (name in explained) for name in neighbour.labels]
         quoted = "" if neighbour.text is None else f'"{in_one_line(neighbour.text)}" '
-        yield f"  {'similar':<9} {neighbour.similarity:.2f}{mark} {quoted}[{labels}]"
+        yield f"  {neighbour.similarity:.2f}  {quoted}[{'; '.join(labels)}]"
 
 
 def _line(title: str, items: Sequence[str]) -> str:

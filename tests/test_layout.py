@@ -50,6 +50,7 @@ classifier classifier.options classifier.documents classifier.encoders classifie
 classifier.tuning classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
+experiments.report.review
 cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__

@@ -8,7 +8,7 @@ from ..features.matrix import HybridMatrix
 from ..predictions import Predictions
 from .evidence import Candidates
 
-NUM_CANDIDATES = 30  # of a document; see recipes/studies/ranking.py
+NUM_CANDIDATES = 30  # of a document; with 20 or 50, P@k is the same: recipes/studies/ranking.py
 
 
 def candidates_of(X: HybridMatrix, best: Predictions, most: int = NUM_CANDIDATES) -> Candidates:

@@ -32,25 +32,27 @@ data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.characters features.terms features.term_counts
 features.character_counts features.term_hashes features.analysis features.word_forms features.piece_counts
-features.counting
-features.words features.given features.picking features.tokens
+features.counting features.words features.spans features.given features.picking features.tokens
 features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics set_metrics calibration
-linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.training linear.one_vs_rest
-linear.cascade
+linear linear.options linear.heads linear.simd linear.solver linear.scorer linear.label_weights linear.training
+linear.one_vs_rest linear.cascade
 neural neural.heads neural.ranking neural.optimisers neural.blocks neural.losses neural.one_hot neural.cascade
 neural.product neural.sampling neural.cp neural.low_rank neural.etf neural.rbf neural.body neural.checkpoint
 neural.distributed neural.training_options neural.head_options neural.batches neural.threads neural.training
 neural.prediction neural.neural_state neural.neural_head
 ranking ranking.expected_f1 ranking.thresholds ranking.document_index ranking.evidence ranking.candidates
-ranking.margins ranking.frequency ranking.neighbours ranking.cooccurrence ranking.names
+ranking.margins ranking.frequency ranking.first_words ranking.neighbours ranking.cooccurrence ranking.names
 ranking.network ranking.calibration ranking.stage ranking.state_fields ranking.learning
+explaining explaining.explanation explaining.words explaining.label_names explaining.ranked explaining.label
+explaining.marking explaining.terminal explaining.page explaining.explain
 classifier classifier.options classifier.documents classifier.encoders classifier.heads classifier.uses
 classifier.tuning classifier.fitting classifier.saving classifier.classifier classifier.ensemble classifier.workers
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
-cli.streams cli.common cli.fit cli.predict cli.run cli.search cli.report cli.evaluate cli.plan
+experiments.report.review
+cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__
 """

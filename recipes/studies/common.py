@@ -30,6 +30,7 @@ DOCUMENTS = {  # each with its studies, in this order
         "imbalance",
         "head_cost",
         "analyzers",
+        "ranking",
     ),
     "scaling.md": ("scaling",),
 }

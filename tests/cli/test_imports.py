@@ -34,7 +34,8 @@ def test_the_help_and_errors_of_arguments_import_nothing_that_computes(command, 
     assert not (SLOW | COMPUTING) & imported([*command, "--no-such-option"], tmp_path, code=2)
 
 
-def test_a_prediction_imports_nothing_slow(tmp_path):
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_prediction_imports_nothing_slow(command, tmp_path):
     texts, labels = ["red rose", "blue sky", "green grass"] * 4, ["red", "blue", "green"] * 4
     XMLCClassifier(threads=1).fit(texts, labels).save(tmp_path / "model")
-    assert not SLOW & imported(["predict", tmp_path / "model", "-"], tmp_path, text="a red rose\n")
+    assert not SLOW & imported([command, tmp_path / "model", "-"], tmp_path, text="a red rose\n")

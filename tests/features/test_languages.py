@@ -371,8 +371,8 @@ def test_words_count_as_their_stems_whether_fit_saw_them_or_not(rng, threads, ha
     monkeypatch.setattr(counting, "MOST_HASHED_TERMS", 4)
     stem = snowballstemmer.stemmer("english").stemWord
     words = ["running", "runs", "run", "nations", "national", "generously", "generous", "relational", "the", "of"]
-    words += [f"{word}{number}ing" for word in ("jump", "walk") for number in range(20)]
-    texts = [" ".join(rng.choice(words, 12)) for _ in range(60)]
+    words += [f"{word}{number}ing" for word in ("jump", "walk") for number in range(300)]
+    texts = [" ".join(rng.choice(words, 12)) for _ in range(300)]
     new = [*texts[:5], "runner cats generosity", "the the of", "jumping walked"]
     stemmed = [" ".join(stem(word) for word in text.split() if word not in ("the", "of")) for text in (*texts, *new)]
     shared = {"hashing_bits": hashing_bits, "ngram_range": ngram_range}

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -33,6 +33,9 @@ from .heads import build_head, num_threads
 from .options import DEFAULT_K, ClassifierOptions
 from .saving import model_state, read_parts
 from .uses import check_uses
+
+if TYPE_CHECKING:
+    from ..explaining.explanation import Explanation
 
 
 class XMLCClassifier(ClassifierOptions):
@@ -175,6 +178,19 @@ class XMLCClassifier(ClassifierOptions):
         """Return the names of the k best labels of each document, or of those that pass, best first; see `predict`."""
         labels = self.predict(X, k, threshold=threshold).labels
         return [[self.label_names_[label] for label in row if label >= 0] for row in labels.tolist()]
+
+    def explain(self, text: Any, label: str | Iterable[str] | None = None, k: int = DEFAULT_K) -> "list[Explanation]":
+        """Return why a document has its labels, or has them not, an `Explanation` for each label.
+
+        Args:
+            text: one text, or one row of given features.
+            label: a name or several; None: the k best labels.
+        Raises: ValueError: no label has this name; the nearest names are told.
+        """
+        check_is_fitted(self, "head_")
+        from ..explaining.explain import explain
+
+        return explain(self, self._margins, text, label, k)
 
     @property
     def gives_probs(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from scipy.sparse import csr_array
 
+from ..features.given import GivenFeatures
 from ..features.hybrid import HybridFeatures
 from ..features.learned import EncoderFeatures
 from ..features.matrix import HybridMatrix
@@ -14,8 +15,8 @@ from ..features.words import TextFeatures
 from ..neural.heads import HEADS as NEURAL_HEADS
 from ..predictions import Predictions
 from ..ranking.evidence import Training
-from ..ranking.learning import hold_out, learn_evidence, learn_ranking
-from ..ranking.stage import RankingStage
+from ..ranking.learning import SEEN_BY_PEOPLE, hold_out, learn_evidence, learn_ranking
+from ..ranking.stage import EVIDENCE, RankingStage
 from .encoders import LEARNED_CLASSES, fit_features
 from .heads import num_threads
 from .options import RANKED_HEADS, ClassifierOptions
@@ -66,8 +67,9 @@ def fit_parts(
             return trial.top_k(X.sparse if X.sparse.shape[1] else X.dense, k)
 
     stage = _learn(options, top_k, Training(X[rest], Y[rest], names), X[held], Y[held])
-    if stage.evidence:
-        stage.evidence = learn_evidence(Training(X, Y, names), neighbours=options.neighbours)
+    texts = None if isinstance(encoder, GivenFeatures) else documents
+    kinds = EVIDENCE if stage.evidence else SEEN_BY_PEOPLE
+    stage.evidence = learn_evidence(Training(X, Y, names, texts), neighbours=options.neighbours, kinds=kinds)
     return stage
 
 
@@ -79,13 +81,17 @@ def _fit_with_encoder(
     documents = encoder.prepare(texts)
     dev = None if dev is None else (encoder.prepare(dev[0]), dev[1])
     if dev is None and ranks(options) and Y.shape[0] > 1:
+        texts, _, _ = head.split_dev(texts, Y)
         documents, Y, dev = head.split_dev(documents, Y)
     head.fit(documents, Y, encoder=encoder.module_, dev=dev)
     if not ranks(options) or dev is None:
         return None
-    training = Training(HybridMatrix.of(head.features(documents)), Y, None)
+    training = Training(HybridMatrix.of(head.features(documents)), Y, None, texts)
     held = HybridMatrix.of(head.features(dev[0]))
-    return _learn(options, lambda X, k: head.top_k_of_features(X.dense, k), training, held, dev[1])
+    stage = _learn(options, lambda X, k: head.top_k_of_features(X.dense, k), training, held, dev[1])
+    if not stage.evidence:
+        stage.evidence = learn_evidence(training, neighbours=options.neighbours, kinds=SEEN_BY_PEOPLE)
+    return stage
 
 
 def _learn(options: ClassifierOptions, top_k: Any, training: Training, X: HybridMatrix, Y: csr_array) -> RankingStage:

@@ -20,6 +20,7 @@ logger = logging.getLogger("xmlc_mhe")
 COMMANDS = {  # name -> module, what it does; the module has a function `add_command_to`
     "fit": ("fit", "train a model"),
     "predict": ("predict", "tag documents"),
+    "explain": ("explain", "say why a text has its labels, or what a model knows of a label"),
     "eval": ("evaluate", "measure a model on labelled data"),
     "plan": ("plan", "choose the lengths of the heads"),
     "data": ("data", "look at data, change their format, split them, know the benchmarks"),

@@ -136,16 +136,32 @@ class HashingCounter:
                 counter = PieceCounter(Terms.with_room(), self.ngram_range, self.analysis, learns=True)
                 column_of = np.empty(0, np.int32)
             rows = counter.count(piece)
-            num_known, num_terms = len(column_of), counter.terms.sizes[0]
-            column_of = np.concatenate([column_of, np.empty(num_terms - num_known, np.int32)])
-            hash_terms(
-                counter.terms, counter.terms.bytes(), num_known, self.ngram_range[1], self.num_columns, column_of
-            )
-            if num_terms <= MOST_HASHED_TERMS:
+            column_of = self._columns_of(counter.terms, column_of)
+            if len(column_of) <= MOST_HASHED_TERMS:
                 idle.append((counter, column_of))
             return _sorted(rows, column_of, self.num_columns)
 
         return _matrix(_count_all(count, texts, threads), self.num_columns)
+
+    def columns_of_terms(self, text: str) -> dict[str, int]:
+        """Return the terms of a text, and their columns."""
+        counter = PieceCounter(Terms.with_room(), self.ngram_range, self.analysis, learns=True)
+        found = np.unique(counter.count([text]).columns)
+        columns = self._columns_of(counter.terms, np.empty(0, np.int32))
+        return dict(zip(counter.terms.spell(found), columns[found].tolist(), strict=True))
+
+    def _columns_of(self, terms: Terms, known: np.ndarray) -> np.ndarray:
+        """Return the columns of all terms of a table, of which the first ones are known."""
+        columns = np.concatenate([known, np.empty(terms.sizes[0] - len(known), np.int32)])
+        hash_terms(terms, terms.bytes(), len(known), self.ngram_range[1], self.num_columns, columns)
+        return columns
+
+
+def terms_in(text: str, ngram_range: tuple[int, int], analysis: Analysis) -> list[str]:
+    """Return the terms of a text, each once."""
+    counter = PieceCounter(Terms.with_room(), ngram_range, analysis, learns=True)
+    found = np.unique(counter.count([text]).columns)  # which may give the counter a larger table
+    return counter.terms.spell(found)
 
 
 def _map(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list[Any]:

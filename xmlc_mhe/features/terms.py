@@ -42,6 +42,8 @@ class Terms(NamedTuple):
     @classmethod
     def with_room(cls, capacity: int = 0, num_blocks: int = 0, *, of: "Terms | None" = None) -> "Terms":
         """Return a table with room for at least so many terms and blocks, which holds the terms of another table."""
+        if of is not None:
+            capacity, num_blocks = max(capacity, of.sizes[0]), max(num_blocks, of.sizes[1])
         capacity = max(int(capacity), FIRST_CAPACITY)
         num_slots = 1 << (2 * capacity - 1).bit_length()
         terms = cls(

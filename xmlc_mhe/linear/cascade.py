@@ -97,9 +97,8 @@ class MultiHeadCascade:
 
     def top_k(self, X: csr_array | HybridMatrix, k: int) -> Predictions:
         """Return the k best labels of each row of X by the last head's margin; -1 pads where the beam has fewer."""
-        X = features = HybridMatrix.of(X)
-        if self.cascade_scale:
-            features = self._with_cascade_features(X, self._group_scores(self.indices[0], X))
+        X = HybridMatrix.of(X)
+        features = self.label_features(X)
         if self.beam_size is None:
             codes, scores = self.indices[-1].top_k(features, k)
         else:
@@ -107,6 +106,15 @@ class MultiHeadCascade:
             prefixes = self._best_prefixes(X, last, self.beam_size, features=features)
             codes, scores = self.indices[-1].top_k_of_groups(features, prefixes, k)
         return Predictions(self.code.labels_of(codes), scores)
+
+    @property
+    def label_index(self) -> InvertedIndex:
+        """The weights of the labels, by their codes."""
+        return self.indices[-1]
+
+    def label_features(self, X: HybridMatrix) -> HybridMatrix:
+        """Return the features that these weights are of: those of the documents, and the scores of their groups."""
+        return self._with_cascade_features(X, self._group_scores(self.indices[0], X)) if self.cascade_scale else X
 
     def _fit_head(
         self, X: HybridMatrix, Y: csr_array, *, title: str, shortlist: csr_array | None = None, width: int = LANES

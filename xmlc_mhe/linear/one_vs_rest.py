@@ -48,6 +48,15 @@ class OneVsRest:
         codes, scores = self.index.top_k(X, k)
         return Predictions(self.code.labels_of(codes), scores)
 
+    @property
+    def label_index(self) -> InvertedIndex:
+        """The weights of the labels, by their codes."""
+        return self.index
+
+    def label_features(self, X: HybridMatrix) -> HybridMatrix:
+        """Return the features that these weights are of: those of the documents."""
+        return X
+
     def to_probs(self, scores: np.ndarray) -> np.ndarray:
         """Return numbers from 0 to 1 for the scores that `top_k` gave; see `margins_to_probs`."""
         return margins_to_probs(scores)

@@ -228,7 +228,7 @@ def _top_k(
 
 
 @njit(nogil=True, cache=True)
-def _first_at_least(labels: np.ndarray, label: int, start: int, stop: int) -> int:
+def first_at_least(labels: np.ndarray, label: int, start: int, stop: int) -> int:
     """Return the first place from start to stop whose label is at least `label`, else stop."""
     while start < stop:
         middle = (start + stop) >> 1
@@ -269,7 +269,7 @@ def _top_k_of_groups(
                 first = groups[doc, slot] * width
                 if first < 0:
                     continue
-                place = _first_at_least(labels, first, place, stop)
+                place = first_at_least(labels, first, place, stop)
                 while place < stop and labels[place] < first + width:
                     scores[slot, labels[place] - first] += value * levels[codes[place]]
                     place += 1

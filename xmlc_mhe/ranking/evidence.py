@@ -1,5 +1,6 @@
 """The contract of evidence: what a kind of it learns from training, and what it says of each candidate."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,12 +13,14 @@ class Training(NamedTuple):
     """What evidence may learn from: the documents that the heads were fitted on.
 
     X: features. Y: CSR (num_docs, num_labels) of ones. names: CSR (num_labels, num_words), the words of each label's
-    name as columns of X; None where the columns are no words.
+    name as columns of X; None where the columns are no words. texts: of the documents, None where there are none or
+    nobody is to see them.
     """
 
     X: HybridMatrix
     Y: csr_array
     names: csr_array | None
+    texts: Sequence[str] | None = None
 
 
 class Candidates(NamedTuple):

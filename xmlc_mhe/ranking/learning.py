@@ -1,7 +1,7 @@
 """How the ranking stage is learned: what heads say of documents that they were not fitted on, beside the truth."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +19,7 @@ from .thresholds import Thresholds
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.2, 6000  # of the training documents
 LEAST_HELD_OUT = 500  # with fewer, a network no longer gains on every data set; see recipes/studies/ranking.py
+SEEN_BY_PEOPLE = ("neighbours", "cooccurrence")  # evidence of use in an explanation where nothing is ranked by it
 PIECE_DOCS = 512  # held-out documents that one thread looks at at a time
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def learn_ranking(
     return stage
 
 
-def learn_evidence(training: Training, *, neighbours: bool) -> list[Evidence]:
-    """Return every kind of evidence that the documents can give."""
-    kinds = (kind for name, kind in EVIDENCE.items() if neighbours or name != "neighbours")
-    return [evidence for kind in kinds if (evidence := kind.learn(training)) is not None]
+def learn_evidence(training: Training, *, neighbours: bool, kinds: Iterable[str] = EVIDENCE) -> list[Evidence]:
+    """Return every kind of evidence that the documents can give, of those asked for."""
+    chosen = (EVIDENCE[name] for name in kinds if neighbours or name != "neighbours")
+    return [evidence for kind in chosen if (evidence := kind.learn(training)) is not None]

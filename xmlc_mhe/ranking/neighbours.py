@@ -12,8 +12,10 @@ from scipy.sparse import csr_array
 from ..errors import DataError
 from ..features.matrix import unit_length
 from ..linear.scorer import label_dtype
+from ..state import part
 from .document_index import DenseIndex, DocumentIndex, Neighbours
 from .evidence import Candidates, Training
+from .first_words import FirstWords
 
 POWERS = (2, 6)  # of the cosine: all neighbours speak, or mostly the very nearest
 
@@ -22,12 +24,15 @@ class NeighbourEvidence:
     """Share of a label among the nearest training documents, for each block of features and each of POWERS.
 
     indices: of the blocks, "words" and "dense", that features have. Y: CSR of the training documents' labels.
+    first_words: of the training documents, for people; None where there were no texts.
     """
 
     name = "neighbours"
 
-    def __init__(self, indices: dict[str, DocumentIndex | DenseIndex], Y: csr_array) -> None:
-        self.indices, self.Y = indices, Y
+    def __init__(
+        self, indices: dict[str, DocumentIndex | DenseIndex], Y: csr_array, first_words: FirstWords | None = None
+    ) -> None:
+        self.indices, self.Y, self.first_words = indices, Y, first_words
         self.columns = tuple(f"share by cosine^{power}, {block}" for block in indices for power in POWERS)
 
     @classmethod
@@ -38,7 +43,7 @@ class NeighbourEvidence:
             indices["words"] = DocumentIndex.from_rows(training.X.sparse)
         if training.X.dense.shape[1]:
             indices["dense"] = DenseIndex.from_rows(unit_length(training.X.dense))
-        return cls(indices, training.Y)
+        return cls(indices, training.Y, None if training.texts is None else FirstWords.of(training.texts))
 
     def nearest(self, candidates: Candidates) -> dict[str, Neighbours]:
         """Return the training documents nearest to each document, by block of features."""
@@ -66,6 +71,8 @@ class NeighbourEvidence:
         state["blocks"] = {block: index.num_features for block, index in self.indices.items()}
         for block, index in self.indices.items():
             state |= index.state(block)
+        if self.first_words is not None:
+            state |= {f"first_words.{name}": value for name, value in self.first_words._asdict().items()}
         return state
 
     @classmethod
@@ -86,7 +93,8 @@ class NeighbourEvidence:
         }
         ones = np.ones(len(state["labels"]), np.float32)
         Y = csr_array((ones, state["labels"].astype(np.int32), state["indptr"]), (num_docs, state["num_labels"]))
-        return cls(indices, Y)
+        first_words = part(state, "first_words.")
+        return cls(indices, Y, FirstWords(**first_words) if first_words else None)
 
 
 def label_shares(neighbours: Neighbours, Y: csr_array, candidates: np.ndarray, *, power: float) -> np.ndarray:

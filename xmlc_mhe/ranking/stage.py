@@ -27,7 +27,8 @@ EVIDENCE: dict[str, Any] = {  # a new kind is a file beside this one, and a name
 class RankingStage:
     """Evidence and a network that makes a probability of it; with few documents, a calibration of the margin alone.
 
-    evidence: of all training documents. model: RankingNetwork, or MarginCalibration, which looks at no evidence.
+    evidence: of all training documents. model: RankingNetwork, or MarginCalibration, which looks at no evidence; what
+        there is of it then is for people to see.
     thresholds: chosen on held-out documents; None where they had no label among their candidates.
     """
 
@@ -50,8 +51,7 @@ class RankingStage:
         ranked = in_order(candidates_of(X, best).labels, self.probs(X, best))  # (B, S)
         num_candidates = ranked.labels.shape[1]
         if k > num_candidates:
-            last = np.where(ranked.labels < 0, 1, ranked.scores).min(axis=1, keepdims=True, initial=1)  # (B, 1)
-            rest = Predictions(best.labels[:, num_candidates:], last * expit(best.scores[:, num_candidates:]))
+            rest = Predictions(best.labels[:, num_candidates:], probs_beyond(ranked, best.scores[:, num_candidates:]))
             ranked = Predictions(*(np.concatenate(columns, axis=1) for columns in zip(ranked, rest, strict=True)))
         labels, probs = ranked.labels[:, :k], ranked.scores[:, :k]
         return Predictions(labels, np.where(labels < 0, -np.inf, probs).astype(np.float32))
@@ -97,6 +97,12 @@ class RankingStage:
         model = (RankingNetwork if state["is_network"] else MarginCalibration).from_state(parts["model"])
         thresholds = Thresholds.from_state(parts["thresholds"]) if parts["thresholds"] else None
         return cls([EVIDENCE[name].from_state(parts[name]) for name in state["kinds"]], model, thresholds)
+
+
+def probs_beyond(candidates: Predictions, margins: np.ndarray) -> np.ndarray:
+    """Return probabilities, (B, n), for the margins of labels that are no candidates, below those of all candidates."""
+    last = np.where(candidates.labels < 0, 1, candidates.scores).min(axis=1, keepdims=True, initial=1)  # (B, 1)
+    return last * expit(margins)
 
 
 def in_order(labels: np.ndarray, probs: np.ndarray) -> Predictions:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..linear.scorer import NUM_LEVELS, label_dtype
 from ..state import Fields, Rule, array, ascends, choice, flag, items, mapping, number, part, with_prefix
+from .first_words import FirstWords
 from .network import HIDDEN
 from .stage import EVIDENCE
 
@@ -74,6 +75,8 @@ def _neighbour_fields(state: dict[str, Any], *, num_labels: int, num_features: i
         else:
             yield "dense.codes", array("int8", (num_docs, num_columns))
             yield "dense.scales", array("float32", (num_docs,))
+    if first_words := part(state, "first_words."):
+        yield from with_prefix("first_words.", FirstWords.state_fields(first_words, num_docs=num_docs))
     return 2 * len(state["blocks"])
 
 

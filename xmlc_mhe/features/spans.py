@@ -15,7 +15,8 @@ from .word_forms import WordForms
 from .words import TextFeatures
 
 BY_DEFAULT = Analysis("auto", "NFC")
-UNSPACED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSPACED_BLOCKS) + "]")
+_BLOCKS = "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSPACED_BLOCKS)
+UNSPACED = re.compile(rf"(?=[^\W\d])[{_BLOCKS}]")
 SYLLABLE_PARTS = re.compile("[\u1160-\u11ff]")  # of Hangul, which the normal form joins with the letter before
 LETTER = re.compile(r"\w")
 

@@ -31,7 +31,8 @@ data.benchmarks data.benchmarks.cards data.sources data.writing data.reading dat
 data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download
 features features.options features.matrix features.characters features.terms features.term_counts
-features.term_hashes features.counting features.words features.spans features.given features.picking features.tokens
+features.character_counts features.term_hashes features.analysis features.word_forms features.piece_counts
+features.counting features.words features.spans features.given features.picking features.tokens
 features.shapes features.transformer features.embedding features.learned features.hybrid
 codes codes.orders codes.head_sizes codes.label_code codes.planner
 predictions propensity metrics set_metrics calibration

@@ -1,9 +1,12 @@
-"""Tables of classes by name, which are imported when one is looked up and not before."""
+"""Classes and functions by name, which are imported when one is looked up and not before."""
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from .errors import in_short
 
 
 class LazyClasses(Mapping[str, Any]):
@@ -33,3 +36,29 @@ class LazyClasses(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def import_named(name: str, option: str, kind: str) -> Any:
+    """Return what "package.module:NAME" names, which may be in the current folder.
+
+    Args:
+        option, kind: for the message: what the name was given as, and what it has to name, "Class" or "function".
+    """
+    module_name, _, inner = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module_name), inner)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f'{option} must be "package.module:{kind}" of a {kind.lower()} that can be imported. Got "{name}": '
+            f"{in_short(error)}; check it."
+        ) from None
+
+
+def name_of(named: Any) -> str:
+    """Return the name that `import_named` takes for a class or a function, or for the class of anything else."""
+    if isinstance(named, str):
+        return named
+    named = named if hasattr(named, "__qualname__") else type(named)
+    return f"{named.__module__}:{named.__qualname__}"

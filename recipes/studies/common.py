@@ -29,6 +29,7 @@ DOCUMENTS = {  # each with its studies, in this order
         "label_order",
         "imbalance",
         "head_cost",
+        "analyzers",
         "ranking",
     ),
     "scaling.md": ("scaling",),

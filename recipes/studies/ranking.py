@@ -118,7 +118,7 @@ class _Study:
         parts = [(docs, X), (dev_docs, self.encoder.transform(documents(dev_docs)))]
         pairs = counts = (None, None)
         if self.has_texts:
-            counts = [self.encoder.counter_.transform(documents(rows)) for rows, _ in parts]
+            counts = [self.encoder.counters_[0].transform(documents(rows)) for rows, _ in parts]
             if X.nnz <= MANY_ENTRIES and not title:
                 of_pairs = TextFeatures(ngram_range=(2, 2))
                 pairs = [of_pairs.fit_transform(documents(docs)), of_pairs.transform(documents(dev_docs))]
@@ -216,7 +216,7 @@ class _Study:
 
     def stem_values(self) -> list[np.ndarray]:
         """Return the evidence of names, with the first letters of words in place of words."""
-        words = self.encoder.counter_.vocabulary
+        words = self.encoder.counters_[0].vocabulary
         stems = {stem: number for number, stem in enumerate(sorted({word[:STEM] for word in words}))}
         of_word = np.array([stems[word[:STEM]] for word in words])
         to_stems = csr_array((np.ones(len(words), np.float32), (np.arange(len(words)), of_word)))

@@ -581,7 +581,7 @@ def test_options_are_set_by_name_and_those_of_the_encoder_too(planted):
     assert (model.get_params()["C"], model.get_params()["encoder__min_df"]) == (2.0, 1)
     num_features = model.fit(texts, names).encoder_.transform(["text"]).shape[1]
     assert num_features > XMLCClassifier().fit(texts, names).encoder_.transform(["text"]).shape[1]
-    assert not hasattr(model.encoder, "counter_")  # the option itself stays as it was given
+    assert not hasattr(model.encoder, "counters_")  # the option itself stays as it was given
     with pytest.raises(ValueError, match=r"options of XMLCClassifier must be among .* Got 'c'; choose"):
         model.set_params(c=1)
 

@@ -223,11 +223,16 @@ def test_options_of_fit_reach_the_model(records, tmp_path):
     options += ["--C", "2", "--positive-weight", "1.5", "--train-beam", "3", "--cascade-scale", "0.1", "--passes", "4"]
     options += ["--bias-feature", "0.5", "--eps", "0.2", "--prune", "0.01", "--threads", "1"]
     options += ["--min-df", "1", "--ngrams", "1,2", "--hashing-bits", "10", "--raw-tf"]
+    options += ["--analyzer", "word+char_wb", "--char-ngrams", "2,4", "--normalization", "NFKC", "--case", "keep"]
+    (tmp_path / "stop.txt").write_text("the\nof\n")
+    options += ["--strip-accents", "--token-pattern", "[a-zöß0-9]+", "--stop-words", str(tmp_path / "stop.txt")]
     assert main(["fit", str(records), "-m", str(tmp_path / "model"), "-q", *options]) == 0
     params = XMLCClassifier.load(tmp_path / "model").get_params()
     encoder = params.pop("encoder").get_params()
     assert encoder == {
         "weighting": "tfidf", "sublinear_tf": False, "min_df": 1, "ngram_range": (1, 2), "hashing_bits": 10,
+        "analyzer": "word+char_wb", "char_ngram_range": (2, 4), "normalization": "NFKC", "case": "keep",
+        "strip_accents": True, "token_pattern": "[a-zöß0-9]+", "stem": None, "stop_words": ["the", "of"],
     }  # fmt: skip
     assert {name: value for name, value in params.items() if not name.startswith("encoder__")} == {
         "encoder_options": None, "dense_scale": None,
@@ -316,7 +321,7 @@ def test_plan_prints_some_and_writes_all_of_the_figures_of_the_api(tmp_path, cap
 # --- what is printed --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("command", "most_lines"), [("fit", 96), ("predict", 48), ("eval", 52), ("plan", 20)])
+@pytest.mark.parametrize(("command", "most_lines"), [("fit", 96), ("predict", 56), ("eval", 52), ("plan", 20)])
 def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines):
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit, match="0"):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
-from xmlc_mhe.features import counting, terms
-from xmlc_mhe.features.characters import lower_ascii_words, lower_words
+from xmlc_mhe.features import counting, piece_counts, terms
+from xmlc_mhe.features.characters import ascii_table, character_table
 from xmlc_mhe.features.counting import HashingCounter, VocabularyCounter
 
 LEAST_HASH = "aivlts3m"
@@ -77,7 +77,7 @@ def assert_counts_are_those_of_scikit_learn(texts, ngram_range=(1, 1), min_df=1,
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(counting, "PIECE_CHARACTERS", 20)
+    monkeypatch.setattr(piece_counts, "PIECE_CHARACTERS", 20)
 
 
 # --- as scikit-learn --------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ some_texts = st.lists(st.text(letters, max_size=40), max_size=8)
 def test_random_texts_are_counted_as_by_scikit_learn(texts, others, ngram_range, min_df, threads, in_small_pieces):
     with pytest.MonkeyPatch.context() as patch:
         if in_small_pieces:
-            patch.setattr(counting, "PIECE_CHARACTERS", 7)
+            patch.setattr(piece_counts, "PIECE_CHARACTERS", 7)
         assert_counts_are_those_of_scikit_learn(texts, ngram_range, min_df, threads, others)
 
 
@@ -139,7 +139,7 @@ def test_real_texts_are_counted_as_by_scikit_learn(shared, name):
 
 def test_a_long_text_is_cut_between_words_and_its_ngrams_go_over_the_cuts(small_pieces):
     text = "one two three ΑΣ four five sixsixsixsixsixsixsixsixsix seven İx eight nine ten " * 3
-    pieces = [data for data, _ in counting._encoded([text])]
+    pieces = [data for data, _ in counting.WORDS.encoded([text], 20)]
     assert len(pieces) > 6
     assert max(map(len, pieces)) < 60
     assert_counts_are_those_of_scikit_learn([text], (1, 3), others=[text, "ten one two"])
@@ -147,10 +147,10 @@ def test_a_long_text_is_cut_between_words_and_its_ngrams_go_over_the_cuts(small_
 
 def test_pieces_are_bounded_and_hold_all_texts_in_order(small_pieces):
     texts = ["a" * 9, "b" * 10, "", "c" * 2, "d" * 21, "", "e" * 20, "f"]
-    pieces = counting._pieces(texts)
+    pieces = piece_counts.pieces_of(texts)
     assert [text for piece in pieces for text in piece] == texts
     assert [sum(map(len, piece)) for piece in pieces] == [19, 2, 21, 20, 1]
-    assert counting._pieces([]) == [[]]
+    assert piece_counts.pieces_of([]) == [[]]
 
 
 def test_one_counter_serves_several_threads_at_a_time(rng):
@@ -191,11 +191,11 @@ def test_terms_with_equal_hashes_are_told_apart():
 
 
 def test_the_bytes_of_every_character_are_those_of_its_lower_case_if_it_is_of_words():
-    for code, packed in enumerate(lower_words().tolist()):
+    for code, packed in enumerate(character_table().tolist()):
         lower = "i" if chr(code) == "İ" else chr(code).lower()
         expected = lower.encode() if re.match(r"\w", lower) else b""
-        assert packed.to_bytes(4, "little").rstrip(b"\0") == expected
-    np.testing.assert_array_equal(lower_ascii_words(), lower_words()[:128])
+        assert packed.to_bytes(8, "little").rstrip(b"\0") == expected
+    np.testing.assert_array_equal(ascii_table(), character_table()[:128])
 
 
 @pytest.mark.parametrize("num_columns", [2**30, 1000003])

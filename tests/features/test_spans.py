@@ -3,8 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmlc_mhe import TextFeatures
+from xmlc_mhe.features.analysis import Analysis
 from xmlc_mhe.features.counting import HashingCounter, VocabularyCounter
-from xmlc_mhe.features.spans import terms_of, terms_of_columns, words_of
+from xmlc_mhe.features.spans import terms_of, terms_of_columns
 
 ODD_TEXTS = [
     "Straße, ὈΔΥΣΣΕΎΣ.",
@@ -18,25 +19,42 @@ ODD_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("text, words", [
-    ("A red Rose, red!", [("red", 2, 5), ("rose", 6, 10), ("red", 12, 15)]),
-    ("İstanbul İİ", [("stanbul", 1, 8)]),
-    ("x_y 1 22", [("x_y", 0, 3), ("22", 6, 8)]),
-    ("", []),
+WORDS, BY_DEFAULT = Analysis(), Analysis("auto", "NFC")
+CODE = Analysis("auto", "NFC", token_pattern=r"(?<!\w)\.?\w+(?:\+\+|#)?")
+GERMAN = Analysis("auto", "NFC", stem="german", stop_words=frozenset(["und"]))
+
+
+@pytest.mark.parametrize("text, analysis, lengths, expected", [
+    ("A red Rose, red!", BY_DEFAULT, (1, 1), {"red": ["red", "red"], "rose": ["Rose"]}),
+    ("İstanbul İİ", BY_DEFAULT, (1, 1), {"istanbul": ["İstanbul"], "ii": ["İİ"]}),
+    ("Peking大学 cafe\u0301 CAFÉ", BY_DEFAULT, (1, 1),
+     {"peking": ["Peking"], "大": ["大"], "大学": ["大学"], "学": ["学"], "café": ["cafe\u0301", "CAFÉ"]}),
+    ("one two 北京 three", BY_DEFAULT, (2, 2), {"one two": ["one two"], "北京": ["北京"]}),
+    ("C++, C#", CODE, (1, 1), {"c++": ["C++"], "c#": ["C#"]}),
+    ("Häuser und Haus", GERMAN, (1, 2), {"haus": ["Häuser", "Haus"], "haus haus": ["Häuser und Haus"]}),
+    ("ab  cd", Analysis("char"), (3, 3), {"ab ": ["ab  "], "b c": ["b  c"], " cd": ["  cd"]}),
+    ("ab  cd", Analysis("char_wb"), (3, 3), {" ab": ["ab"], "ab ": ["ab"], " cd": ["cd"], "cd ": ["cd"]}),
+    ("x-y", Analysis(own=lambda text: [*text.split("-"), "of no text"]), (1, 1),
+     {"x": ["x"], "y": ["y"], "of\xa0no\xa0text": []}),
+    ("", BY_DEFAULT, (1, 1), {}),
 ])  # fmt: skip
-def test_words_are_found_where_they_stand_in_the_text_as_given(text, words):
-    assert list(words_of(text)) == words
+def test_terms_are_found_where_they_stand_in_the_text_as_given(text, analysis, lengths, expected):
+    found = terms_of(text, lengths, analysis)
+    assert {term: [text[start:end] for start, end in spans] for term, spans in found.items()} == expected
 
 
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(ODD_TEXTS), st.text(max_size=20)), max_size=4).map(" ".join))
-def test_the_terms_are_those_that_are_counted_and_as_many(text):
-    terms = terms_of(text, (1, 2))
+@given(
+    st.lists(st.one_of(st.sampled_from(ODD_TEXTS), st.text(max_size=20)), max_size=4).map(" ".join),
+    st.sampled_from([WORDS, BY_DEFAULT]),
+)
+def test_the_terms_are_those_that_are_counted_and_as_many(text, analysis):
+    terms = terms_of(text, (1, 2), analysis)
     if not terms:
         return
-    counts = VocabularyCounter(list(terms), (1, 2)).transform([text]).toarray()[0]
+    counts = VocabularyCounter(list(terms), (1, 2), analysis).transform([text]).toarray()[0]
     assert counts.tolist() == [len(spans) for spans in terms.values()]
-    assert HashingCounter(1 << 20, (1, 2)).transform([text]).sum() == counts.sum()
+    assert HashingCounter(1 << 20, (1, 2), analysis).transform([text]).sum() == counts.sum()
 
 
 def test_a_pair_of_words_reaches_from_the_first_to_the_end_of_the_second():
@@ -51,7 +69,7 @@ def test_each_column_of_a_text_is_a_term_of_it_with_its_places(options):
         columns = features.transform([text]).indices
         found = terms_of_columns(features, text, columns.tolist())
         assert len(found) == len(columns)
-        expected = terms_of(text, features.ngram_range)
+        expected = terms_of(text, features.ngram_range, BY_DEFAULT)
         assert dict(found) == expected
 
 

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from xmlc_mhe.features import counting
+from xmlc_mhe.features import piece_counts
 from xmlc_mhe.features.given import GivenFeatures
 from xmlc_mhe.features.words import TextFeatures
 from xmlc_mhe.model_files import read_model, write_model
@@ -100,7 +100,7 @@ def test_fit_and_transform_give_what_fit_transform_gives(texts):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_threads_change_nothing(texts, options, monkeypatch):
-    monkeypatch.setattr(counting, "PIECE_CHARACTERS", 100)
+    monkeypatch.setattr(piece_counts, "PIECE_CHARACTERS", 100)
     features, other = TextFeatures(**options), TextFeatures(**options)
     assert_equal(other.fit_transform(texts, threads=3), features.fit_transform(texts))
     assert_equal(other.fit(texts, threads=2).transform(texts, threads=3), features.transform(texts))

@@ -26,7 +26,7 @@ from ..progress import track_documents
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 from ..ranking.candidates import NUM_CANDIDATES
 from ..ranking.thresholds import parse_rule
-from .documents import BATCH_SIZE, documents_and_labels, documents_of, in_pieces, num_docs_of
+from .documents import BATCH_SIZE, check_training, documents_and_labels, documents_of, in_pieces, num_docs_of
 from .encoders import LEARNED_CLASSES, build_encoder
 from .fitting import fit_parts
 from .heads import build_head, num_threads
@@ -58,7 +58,7 @@ class XMLCClassifier(ClassifierOptions):
         """
         self.check_values()
         X, Y, label_names = documents_and_labels(X, Y)
-        _check_training(X, Y, label_names)
+        check_training(X, Y, label_names)
         if dev is not None:
             pair = (dev, None) if isinstance(dev, Dataset) else dev
             dev = documents_and_labels(*pair, known=label_names)[:2]
@@ -232,7 +232,13 @@ class XMLCClassifier(ClassifierOptions):
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, threads: int | None = None, encoder_class: Any = None, head_class: Any = None
+        cls,
+        folder: str | Path,
+        *,
+        threads: int | None = None,
+        encoder_class: Any = None,
+        head_class: Any = None,
+        analyzer: Any = None,
     ) -> "XMLCClassifier":
         """Return the model that `save` wrote; its arrays are mapped from disk.
 
@@ -240,9 +246,12 @@ class XMLCClassifier(ClassifierOptions):
             threads: None: as many as the machine has cores.
             encoder_class: the class of an encoder of your own, or "package.module:Class"; see `EncoderFeatures`.
             head_class: the class of a head of your own; a model file names it, but is never followed.
-        Raises: DataError: the folder is damaged, or holds an encoder or a head of your own whose class is None.
+            analyzer: an analyzer of your own, or "package.module:function"; what a model file names is never followed.
+        Raises: DataError: the folder is damaged, or holds an encoder, a head or an analyzer of your own that is None.
         """
-        return read_parts(folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class)
+        return read_parts(
+            folder, cls, threads=threads, encoder_class=encoder_class, own_head=head_class, analyzer=analyzer
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -279,17 +288,3 @@ class XMLCClassifier(ClassifierOptions):
         num_margins = k if self.ranking_ is None else min(max(k, NUM_CANDIDATES), len(self.label_names_))
         X, best = self._margins(piece, num_margins)
         return best if self.ranking_ is None or X is None else self.ranking_.rank(X, best, k)
-
-
-def _check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
-    if num_docs_of(X) != Y.shape[0]:
-        raise ValueError(
-            f"X and Y must have a row for each document. Got {num_docs_of(X)} and {Y.shape[0]}; align them."
-        )
-    if Y.shape[1] > len(label_names):
-        raise ValueError(
-            f"Y must have {len(label_names)} columns, one for each of label_names. Got {Y.shape[1]}; "
-            "name all labels, or fit on the part train."
-        )
-    if Y.nnz == 0:
-        raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")

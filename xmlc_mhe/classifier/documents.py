@@ -83,3 +83,18 @@ def labels_of_names(Y: Iterable[Any], known: list[str] | None = None) -> tuple[c
     labels = csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(names), len(ids)))
     labels.sort_indices()
     return labels, list(ids)[:num_known]
+
+
+def check_training(X: Any, Y: csr_array, label_names: list[str]) -> None:
+    """Raise ValueError unless documents can be trained on: with a row of Y each, and a true label among them all."""
+    if num_docs_of(X) != Y.shape[0]:
+        raise ValueError(
+            f"X and Y must have a row for each document. Got {num_docs_of(X)} and {Y.shape[0]}; align them."
+        )
+    if Y.shape[1] > len(label_names):
+        raise ValueError(
+            f"Y must have {len(label_names)} columns, one for each of label_names. Got {Y.shape[1]}; "
+            "name all labels, or fit on the part train."
+        )
+    if Y.nnz == 0:
+        raise ValueError(f"Y must have a true label. Got {Y.shape[0]} documents without any; check the labels.")

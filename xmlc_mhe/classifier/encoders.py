@@ -12,6 +12,7 @@ from .options import ENCODERS, ClassifierOptions
 
 ENCODER_CLASSES = {cls.__name__: cls for cls in (TextFeatures, GivenFeatures, EncoderFeatures, HybridFeatures)}
 LEARNED_CLASSES = (EncoderFeatures, HybridFeatures)
+WORD_CLASSES = (TextFeatures, HybridFeatures)
 
 
 def build_encoder(options: ClassifierOptions) -> Any:
@@ -40,5 +41,4 @@ def build_encoder(options: ClassifierOptions) -> Any:
 
 def fit_features(encoder: Any, documents: Any, *, threads: int) -> Any:
     """Fit an encoder and return the features of the same documents; words are counted by all threads."""
-    has_words = isinstance(encoder, TextFeatures | HybridFeatures)
-    return encoder.fit_transform(documents, **({"threads": threads} if has_words else {}))
+    return encoder.fit_transform(documents, **({"threads": threads} if isinstance(encoder, WORD_CLASSES) else {}))

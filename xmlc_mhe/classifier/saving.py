@@ -18,7 +18,7 @@ from ..neural.heads import HEADS as NEURAL_HEADS
 from ..ranking.stage import RankingStage
 from ..ranking.state_fields import ranking_fields
 from ..state import Fields, array, check_state, choice, mapping, part, text, undeclared, whole, with_prefix, words
-from .encoders import ENCODER_CLASSES, LEARNED_CLASSES
+from .encoders import ENCODER_CLASSES, LEARNED_CLASSES, WORD_CLASSES
 from .heads import head_class
 from .options import HEADS, ClassifierOptions
 
@@ -90,12 +90,15 @@ def read_parts(
     threads: int | None,
     encoder_class: Any,
     own_head: Any,
+    analyzer: Any,
 ) -> Any:
     """Return the model in a folder, built by options_class; see `XMLCClassifier.load`."""
     state = read_model(folder)
     check_state(state, state_fields(state, encoder_class=encoder_class, own_head=own_head), place=folder)
     features_class = ENCODER_CLASSES[state["encoder_class"]]
-    encoder = features_class.from_state(part(state, "encoder."), **_own_class(features_class, encoder_class))
+    of_own = _own_class(features_class, encoder_class)
+    of_own |= {"analyzer": analyzer} if features_class in WORD_CLASSES else {}
+    encoder = features_class.from_state(part(state, "encoder."), **of_own)
     head = own_head if "head_class" in state else state["head_name"]
     model = _with_params(state, options_class, head=head, place=folder)
     model.set_params(encoder=model.encoder or encoder, threads=threads)

@@ -7,7 +7,7 @@ from numbers import Number
 from typing import Any
 
 from ..errors import in_short
-from ..features.options import WEIGHTINGS
+from ..features.options import WEIGHTINGS, WordOptions
 from ..linear.heads import HEADS as LINEAR_HEADS
 from ..neural.heads import HEADS as NEURAL_HEADS
 from .options import RANKED_HEADS
@@ -46,7 +46,7 @@ USES: dict[str, Use] = {
     **{name: Use(heads=RANKED_HEADS) for name in ("rank", "neighbours")},
     "head_options": Use(heads=tuple(NEURAL_HEADS)),
     # of TextFeatures
-    **{name: Use(encoders=WEIGHTINGS) for name in ("min_df", "ngram_range", "hashing_bits")},
+    **{name: Use(encoders=WEIGHTINGS) for name in WordOptions().get_params() if name != "weighting"},
     "sublinear_tf": Use(encoders=("tfidf",)),
 }
 # Of head_options; a head knows by itself which of its own options it has

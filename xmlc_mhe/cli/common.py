@@ -26,20 +26,26 @@ def add_models(command: Any) -> None:
     command.add_argument(
         "--encoder-class", metavar="PACKAGE.MODULE:CLASS", help="of a model with an encoder of your own"
     )
+    command.add_argument(
+        "--analyzer", metavar="PACKAGE.MODULE:FUNCTION", help="of a model with an analyzer of your own"
+    )
 
 
 def load_models(args: argparse.Namespace) -> XMLCClassifier | Ensemble:
     """Return the model, or the ensemble of several."""
     from ..classifier.classifier import XMLCClassifier
     from ..classifier.ensemble import Ensemble
-    from ..features.hybrid import has_own_encoder
+    from ..features.hybrid import has_own_analyzer, has_own_encoder
 
-    options = {"threads": args.threads, "encoder_class": args.encoder_class}
+    options = {"threads": args.threads, "encoder_class": args.encoder_class, "analyzer": args.analyzer}
     models = [XMLCClassifier.load(folder, **options) for folder in args.models]
-    if args.encoder_class is not None and not any(has_own_encoder(model.encoder_) for model in models):
-        raise ValueError(
-            "--encoder-class must be left out with models that have no encoder of your own. Got it; remove it."
-        )
+    for name, has_one in (("encoder_class", has_own_encoder), ("analyzer", has_own_analyzer)):
+        if getattr(args, name) is not None and not any(has_one(model.encoder_) for model in models):
+            part = name.removesuffix("_class")
+            raise ValueError(
+                f"--{name.replace('_', '-')} must be left out with models that have no {part} of your own. Got it; "
+                "remove it."
+            )
     return models[0] if len(models) == 1 else Ensemble(models)
 
 

@@ -5,12 +5,13 @@ import json
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from ..classifier.options import ENCODERS, HEADS, ClassifierOptions
 from ..classifier.uses import USES, useless
 from ..codes.orders import LABEL_ORDERS
-from ..features.options import WEIGHTINGS, WordOptions
+from ..features.options import ANALYZERS, CASES, NORMAL_FORMS, WEIGHTINGS, WordOptions, without_analyzer
 from ..model_files import check_new_model, model_bytes
 from .common import add_command, add_data_options, read_options, size_of, whole_numbers
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 SPELLINGS = {  # of the options that are not called as in Python
     "ngram_range": "--ngrams",
+    "char_ngram_range": "--char-ngrams",
     "sublinear_tf": "--raw-tf",
     "encoder_options": "--encoder-option",
     "head_options": "--head-option",
@@ -101,7 +103,35 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
     add("--prune", to=solver, type=float)
     words = command.add_argument_group("features of texts")
     add("--min-df", to=words, type=int, metavar="N")
+    words.add_argument(
+        "--analyzer",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help=f"{', '.join(ANALYZERS)}, or package.module:function of your own (default: {default['analyzer']})",
+    )
     add("--ngrams", to=words, dest="ngram_range", type=whole_numbers, metavar="1,2", default_is="1,1")
+    add("--char-ngrams", to=words, dest="char_ngram_range", type=whole_numbers, metavar="3,5", default_is="3,5")
+    add("--normalization", to=words, type=_normal_form, metavar="|".join(map(_name_of_form, NORMAL_FORMS)))
+    add("--case", to=words, choices=CASES)
+    words.add_argument(
+        "--strip-accents", action="store_true", default=argparse.SUPPRESS, help="count letters without their accents"
+    )
+    words.add_argument(
+        "--token-pattern",
+        default=argparse.SUPPRESS,
+        metavar="REGEX",
+        help="what a word is (default: two or more letters, digits or underscores)",
+    )
+    words.add_argument(
+        "--stem", default=argparse.SUPPRESS, metavar="LANGUAGE", help="count words as their stems, e.g. german"
+    )
+    words.add_argument(
+        "--stop-words",
+        default=argparse.SUPPRESS,
+        type=_stop_words,
+        metavar="LANGUAGE|FILE",
+        help="leave out the stop words of a language, or those of a file, a word a line",
+    )
     add("--hashing-bits", to=words, type=int, metavar="B")
     words.add_argument(
         "--raw-tf",
@@ -159,11 +189,36 @@ def _check_uses(args: argparse.Namespace, encoder: str | None) -> None:
     """
     chosen = {"head": args.head, "encoder": encoder}
     for name, why, goes_with in useless([name for name in vars(args) if name in USES], args.head, encoder):
-        option = SPELLINGS.get(name, f"--{name.replace('_', '-')}")
         raise ValueError(
-            f"{option} must be left out with --{why} {chosen[why]}, where it has no effect. Got it; remove it, or "
-            f"choose {goes_with}."
+            f"{_spelled(name)} must be left out with --{why} {chosen[why]}, where it has no effect. Got it; remove it, "
+            f"or choose {goes_with}."
         )
+
+    chosen_analyzer = getattr(args, "analyzer", WordOptions().analyzer)
+    for name, analyzers in without_analyzer(list(vars(args)), chosen_analyzer):
+        raise ValueError(
+            f"{_spelled(name)} must be left out with --analyzer {chosen_analyzer}, where it has no effect. Got it; "
+            f"remove it, or choose analyzer {analyzers}."
+        )
+
+
+def _spelled(name: str) -> str:
+    """Return an option as the command line has it."""
+    return SPELLINGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def _name_of_form(form: str | None) -> str:
+    return form or "none"
+
+
+def _normal_form(text: str) -> str | None:
+    return {_name_of_form(form): form for form in NORMAL_FORMS}[text]
+
+
+def _stop_words(text: str) -> str | list[str]:
+    """Return the words of a file, or the language that is named."""
+    path = Path(text)
+    return path.read_text(encoding="utf-8").split() if path.is_file() else text
 
 
 def _beam(text: str) -> int | str:
@@ -183,3 +238,4 @@ def _head_option(text: str) -> tuple[str, Any]:
 
 _head_option.__name__ = "NAME=VALUE"  # what argparse calls them in its errors
 _beam.__name__ = "beam"
+_normal_form.__name__ = "normal form"

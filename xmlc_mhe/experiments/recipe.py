@@ -15,7 +15,7 @@ from ..data.benchmarks.cards import cards, tomllib
 from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..data.formats.table import FORMATS
 from ..errors import RecipeError, in_short
-from ..features.options import WEIGHTINGS
+from ..features.options import WEIGHTINGS, kind_of_analyzer
 from ..features.words import TextFeatures
 from ..propensity import PROPENSITY_A, PROPENSITY_B, propensity_of_counts
 
@@ -104,14 +104,16 @@ def make_recipe(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
             table = {}
         tables[name] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
     problems += _problems_of_reading(tables["reading"])
-    problems += _problems_of_options(tables["features"], FEATURE_OPTIONS, "[features]", TextFeatures)
-    problems += _problems_of_options(tables["model"], MODEL_OPTIONS, "[model]", XMLCClassifier)
-    problems += _problems_of_evaluation(tables["evaluation"])
     chosen = {name: tables["model"].get(name, MODEL_OPTIONS[name]) for name in ("head", "encoder")}
     features = tables["features"]
     if chosen["encoder"] in WEIGHTINGS:  # a recipe that `filled` completed has every default
         features = {name: value for name, value in features.items() if value != FEATURE_OPTIONS.get(name)}
-    for name, why, goes_with in useless(features, **chosen):
+    without_use = list(useless(features, **chosen))
+    used = {name: value for name, value in tables["features"].items() if name not in [name for name, *_ in without_use]}
+    problems += _problems_of_options(used, FEATURE_OPTIONS, "[features]", TextFeatures)
+    problems += _problems_of_options(tables["model"], MODEL_OPTIONS, "[model]", XMLCClassifier)
+    problems += _problems_of_evaluation(tables["evaluation"])
+    for name, why, goes_with in without_use:
         problems.append(
             f"[features] {name} must be left out with {why} = {_shown(chosen[why])}. Got {_shown(features[name])}; "
             f"remove it, or choose {goes_with}."
@@ -161,11 +163,12 @@ def _problems_of_options(
     given = {name: value for name, value in table.items() if name in known}
     without_use = problems_of_uses(builder, given) if builder is XMLCClassifier else {}
     given = {name: value for name, value in given.items() if name not in without_use}
+    analyzer = {name: value for name, value in given.items() if name == "analyzer" and kind_of_analyzer(value)}
     alone = [
         problem
         for name, value in given.items()
         if builder is TextFeatures or not problems_of_uses(builder, {name: value})  # not one that needs another head
-        for problem in _refusal(builder, {name: value})
+        for problem in _refusal(builder, analyzer | {name: value})  # another analyzer has other options
     ]
     for problem in [*without_use.values(), *(alone or _refusal(builder, given))]:
         yield f"{place} {problem}"

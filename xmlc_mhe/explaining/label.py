@@ -75,12 +75,13 @@ def _words(model: Any, label: int) -> list[LabelWord]:
     if not has_weights(model) or (is_of_words and encoder.hashing_bits):
         return []
     weights = label_weights(model.head_.label_index, int(model.head_.code.position[label]))
-    num_own = encoder.counter_.num_columns if is_of_words else encoder.num_features_
+    num_own = encoder.num_features if is_of_words else encoder.num_features_
     order = np.argsort(weights.weights, kind="stable")
     order = order[weights.features[order] < num_own]  # those beyond are the scores of groups of labels
     ends = order if len(order) <= 2 * NUM_WORDS else np.concatenate([order[:NUM_WORDS], order[-NUM_WORDS:]])
     columns = weights.features[ends].tolist()
-    names = [encoder.counter_.vocabulary[column] if is_of_words else f"column {column}" for column in columns]
+    known = [term for counter in encoder.counters_ for term in counter.vocabulary] if is_of_words else []
+    names = [known[column] if is_of_words else f"column {column}" for column in columns]
     return [LabelWord(word, weight) for word, weight in zip(names, weights.weights[ends].tolist(), strict=True)]
 
 

@@ -102,7 +102,7 @@ def _names_of(model: Any, document: Any, columns: np.ndarray) -> list[tuple[str,
             (f"column {column}" if column < num_own else GROUP.format(column - num_own), [])
             for column in columns.tolist()
         ]
-    num_own = sparse.counter_.num_columns
+    num_own = sparse.num_features
     own = columns[columns < num_own].tolist()
     groups: list[tuple[str, list[Span]]] = [
         (GROUP.format(column - num_own), []) for column in columns[columns >= num_own].tolist()

@@ -9,6 +9,7 @@ from ..estimator import Estimator, check_is_fitted
 from ..state import Fields, number, part, with_prefix
 from .learned import TRANSFORMER, EncoderFeatures, class_name
 from .matrix import HybridMatrix
+from .options import OWN, kind_of_analyzer
 from .words import TextFeatures
 
 
@@ -62,10 +63,10 @@ class HybridFeatures(Estimator):
         return num_features, num_dense
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None) -> "HybridFeatures":
-        """Return the features whose `state` this is; see `EncoderFeatures.from_state`."""
+    def from_state(cls, state: dict[str, Any], *, encoder_class: Any = None, analyzer: Any = None) -> "HybridFeatures":
+        """Return the features whose `state` this is; see `EncoderFeatures.from_state` and `TextFeatures.from_state`."""
         learned = EncoderFeatures.from_state(part(state, "learned."), encoder_class=encoder_class)
-        features = cls(TextFeatures.from_state(part(state, "words.")), learned, scale=state["scale"])
+        features = cls(TextFeatures.from_state(part(state, "words."), analyzer=analyzer), learned, scale=state["scale"])
         features.scale_ = state["scale"]
         return features
 
@@ -74,3 +75,9 @@ def has_own_encoder(features: Any) -> bool:
     """Return whether fitted features come from an encoder of the user's own, whose class loading a model needs."""
     learned = features.learned if isinstance(features, HybridFeatures) else features
     return isinstance(learned, EncoderFeatures) and class_name(learned.module_) != TRANSFORMER
+
+
+def has_own_analyzer(features: Any) -> bool:
+    """Return whether fitted features are words of an analyzer of the user's own, which loading a model needs."""
+    found = features.words if isinstance(features, HybridFeatures) else features
+    return isinstance(found, TextFeatures) and kind_of_analyzer(found.analyzer) == OWN

@@ -1,7 +1,6 @@
 """Encoders that are learned: the protocol for your own, the names that stand for one, and the features they give."""
 
 import copy
-import importlib
 import importlib.util
 import json
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 from ..checks import check_whole
 from ..errors import DataError, data_error_of, in_short
 from ..estimator import Estimator, check_is_fitted
+from ..lazy import import_named, name_of
 from ..model_files import CONFIG, FORMAT, read_model
 from ..state import Fields, check_state, mapping, optional, part, text, with_prefix
 from .matrix import unit_length
@@ -151,7 +151,7 @@ def build_encoder(encoder: Any, options: dict[str, Any] | None = None) -> Any:
         return _encoder_of_model(Path(encoder))
     try:
         if ":" in encoder:
-            return import_class(encoder)(**options)
+            return import_named(encoder, "encoder", "Class")(**options)
         name = minilm_folder() if encoder == "minilm" else encoder
         return _transformer_class(encoder).from_pretrained(name, **options)
     except TypeError as error:
@@ -191,24 +191,10 @@ def minilm_folder() -> str:
     return str(Path(spec.submodule_search_locations[0]) / MINILM_FOLDER)
 
 
-def import_class(name: str) -> Any:
-    """Return the class of "package.module:Class", which may be in the current folder."""
-    module_name, _, class_name = name.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f'encoder must be "package.module:Class" of a class that can be imported. Got "{name}": {in_short(error)}; '
-            "check it."
-        ) from None
-
-
 def class_name(module: Any) -> str:
     if "xmlc_mhe.features.transformer" in sys.modules and isinstance(module, _transformer_class()):
         return TRANSFORMER
-    return f"{type(module).__module__}:{type(module).__qualname__}"
+    return name_of(type(module))
 
 
 def _transformer_class(name: str = TRANSFORMER) -> Any:
@@ -245,7 +231,7 @@ def _class_of(state: dict[str, Any], encoder_class: Any) -> Any:
             f"the encoder's class must be given to load a model with an encoder of your own. Got none, and the "
             f"model names {in_short(state['class'])}; pass it as encoder_class (--encoder-class)."
         )
-    return import_class(encoder_class) if isinstance(encoder_class, str) else encoder_class
+    return import_named(encoder_class, "encoder", "Class") if isinstance(encoder_class, str) else encoder_class
 
 
 def _options_of(state: dict[str, Any]) -> dict[str, Any]:

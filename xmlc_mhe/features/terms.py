@@ -1,8 +1,8 @@
 """Terms: the words of texts and their n-grams, numbered in a hash table, found and counted by numba kernels.
 
-A word is what scikit-learn's default pattern `(?u)\\b\\w\\w+\\b` finds in the text in lower case: two or more letters,
-digits or underscores of any script in a row. An n-gram of two words or more is known by the term of its first words and
-by that of its last one. Texts are bytes of UTF-8, so that most characters cost one byte of memory.
+What a word is, the table of characters says (`characters`). An n-gram of characters is stored like a word. One of two
+words or more is known by the term of its first words and by that of its last one. Texts are bytes of UTF-8, so that
+most characters cost one byte of memory.
 """
 
 from typing import NamedTuple
@@ -42,6 +42,8 @@ class Terms(NamedTuple):
     @classmethod
     def with_room(cls, capacity: int = 0, num_blocks: int = 0, *, of: "Terms | None" = None) -> "Terms":
         """Return a table with room for at least so many terms and blocks, which holds the terms of another table."""
+        if of is not None:
+            capacity, num_blocks = max(capacity, of.sizes[0]), max(num_blocks, of.sizes[1])
         capacity = max(int(capacity), FIRST_CAPACITY)
         num_slots = 1 << (2 * capacity - 1).bit_length()
         terms = cls(
@@ -76,7 +78,7 @@ class Terms(NamedTuple):
         """Return the chosen terms, int (n,), as strings, in which a space parts the words of an n-gram."""
         last = self.last[: self.sizes[0]]
         spelled = np.empty(len(last), object)
-        spelled[last < 0] = [word for word in self.bytes().tobytes().decode().split("\0") if word]
+        spelled[last < 0] = self.words_from(0)[1]
         needed, rest = np.zeros(len(last), bool), chosen
         while len(rest := rest[last[rest] >= 0]):
             needed[rest] = True
@@ -84,6 +86,12 @@ class Terms(NamedTuple):
         for gram in np.flatnonzero(needed):  # its first words are a term before it
             spelled[gram] = f"{spelled[self.first[gram]]} {spelled[last[gram]]}"
         return spelled[chosen].tolist()
+
+    def words_from(self, start: int) -> tuple[np.ndarray, list[str]]:
+        """Return the terms from one on that are words, int (n,), and how they are spelled."""
+        words = start + np.flatnonzero(self.last[start : self.sizes[0]] < 0)
+        text = self.bytes()[8 * self.first[words[0]] :].tobytes().decode("utf-8", "surrogatepass") if len(words) else ""
+        return words, [word for word in text.split("\0") if word]
 
     def bytes(self) -> np.ndarray:
         """Return the bytes of all words; a word that starts at block b has its bytes from 8 b on."""
@@ -163,6 +171,29 @@ def add_word(terms, word, begin):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def add_words(terms, data, word, term_of):  # type: ignore[no-untyped-def]
+    """Add words to a table that has room for all, and write their terms to term_of, -1 for one without a character.
+
+    data: uint8, the words in UTF-8, each followed by a byte of 0. word: uint64, for the blocks of the longest.
+    """
+    number, size = 0, 0
+    block, shift = np.uint64(0), np.uint64(0)
+    for byte in data:
+        if byte:
+            block |= np.uint64(byte) << shift
+            shift += np.uint64(8)
+            if shift == 64:
+                word[size] = block
+                size += 1
+                block, shift = np.uint64(0), np.uint64(0)
+        else:
+            word[size] = block
+            term_of[number] = add_word(terms, word, 0) if size or block else -1
+            number += 1
+            size, block, shift = 0, np.uint64(0), np.uint64(0)
+
+
+@njit(nogil=True, cache=True)
 def find_gram(terms, prefix, word, learns):  # type: ignore[no-untyped-def]
     """Return the term of an n-gram. Where the table does not hold it, it is added if learns is true; otherwise -1."""
     tag = mix_hash(np.uint64(0), np.uint64(prefix) << np.uint64(32) | np.uint64(word)) & np.uint64(0xFFFFFFFF)
@@ -197,17 +228,18 @@ def merge_terms(terms, other, term_of):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def add_vocabulary(terms, data, word, column_of):  # type: ignore[no-untyped-def]
+def add_vocabulary(terms, data, of_words, word, column_of):  # type: ignore[no-untyped-def]
     """Add the terms of a vocabulary to a table that has room for all, and write their columns to column_of.
 
     Args:
         data: uint8, the terms in UTF-8; a byte below SPACE follows each of them.
+        of_words: whether a space parts the words of an n-gram; otherwise it is a character like others.
         word: uint64, with room for the blocks of the longest word.
     """
     column, term, size = 0, np.int64(-1), 0
     block, shift = np.uint64(0), np.uint64(0)
     for byte in data:
-        if byte > SPACE:
+        if byte > SPACE or (byte == SPACE and not of_words):
             block |= np.uint64(byte) << shift
             shift += np.uint64(8)
             if shift == 64:

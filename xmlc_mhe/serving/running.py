@@ -23,11 +23,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise ValueError(
             f"--host and --port must be a free address of this machine. Got {host}, {port}: {error}; choose another."
         ) from None
+    # An answer is written in two parts. Without this the second waits for the client's word on the first: 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def hosts_of(host: str, allowed: list[str]) -> list[str] | None:

@@ -15,6 +15,8 @@ from types import SimpleNamespace
 from xmlc_mhe import XMLCClassifier
 
 ODD_NAMES = ['<script>alert("label")</script>', "'\"&amp;", "\x1b[31mred", "\u202eright to left", "größe 𝔊"]
+# A request whose last two bytes are to come: "=" and a letter
+HALF = b"POST /v1/projects/model/suggest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\ntext"
 
 
 def fit_other(folder, *, overwrite=False):

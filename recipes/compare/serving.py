@@ -53,7 +53,8 @@ def main() -> None:
                     seconds, wall = asyncio.run(
                         measure(url, bodies, num_clients=num_clients, num_requests=num_requests)
                     )
-                    rows.append({"server": name, "round": round_number, "clients": num_clients, **summary(seconds, wall)})
+                    row = {"server": name, "round": round_number, "clients": num_clients}
+                    rows.append({**row, **summary(seconds, wall)})
                     print(row_line(rows[-1]), flush=True)
         for name in targets:
             for num_clients in CLIENTS:
@@ -72,7 +73,8 @@ def main() -> None:
 def read_bodies(path: Path) -> list[bytes]:
     """Return the form of a request for each text."""
     with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
-        return [urllib.parse.urlencode({"text": line.rstrip("\n"), "limit": 10}).encode() for line in file if line.strip()]
+        texts = [line.rstrip("\n") for line in file if line.strip()]
+    return [urllib.parse.urlencode({"text": text, "limit": 10}).encode() for text in texts]
 
 
 def start_server(model: Path, *options: str) -> tuple[subprocess.Popen, str]:
@@ -85,9 +87,7 @@ def start_server(model: Path, *options: str) -> tuple[subprocess.Popen, str]:
     raise SystemExit(f"the server did not start: {server.wait()}")
 
 
-async def measure(
-    url: str, bodies: list[bytes], *, num_clients: int, num_requests: int
-) -> tuple[np.ndarray, float]:
+async def measure(url: str, bodies: list[bytes], *, num_clients: int, num_requests: int) -> tuple[np.ndarray, float]:
     """Return the seconds of each request, and of all of them together."""
     parts = urllib.parse.urlsplit(url)
     waiting = islice(cycle(bodies), num_requests)  # all clients draw from it

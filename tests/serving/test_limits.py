@@ -3,12 +3,12 @@ import socket
 import threading
 
 import pytest
-from serving_client import Client, serving
+from serving_client import HALF, Client, serving
 
 from xmlc_mhe.serving.limits import Gate, Limits
 
 pytest.importorskip("uvicorn", reason="the extra serve is not installed")
-from xmlc_mhe.serving.problems import Problem  # noqa: E402
+from xmlc_mhe.serving.problems import Problem
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_batch_that_is_too_long_is_refused_and_a_limit_is_cut(tight_client):
 
 def test_a_body_that_does_not_come_is_given_up(tight):
     with socket.create_connection(("127.0.0.1", tight.port), timeout=60) as connection:
-        connection.sendall(b"POST /v1/projects/model/suggest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nte")
+        connection.sendall(HALF)
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
@@ -75,7 +75,7 @@ def test_requests_beyond_those_of_a_client_or_of_all_are_refused():
 def test_a_client_with_too_many_requests_at_once_hears_429_and_health_goes_on(model_folder):
     with serving(model_folder, "--max-requests-each", "1") as started:
         with socket.create_connection(("127.0.0.1", started.port), timeout=60) as half:
-            half.sendall(b"POST /v1/projects/model/suggest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\ntext")
+            half.sendall(HALF)
             while "under_way 1" not in started.client.ask("GET", "/metrics").value:
                 pass  # until the half request is under way
             answer = started.client.suggest("a")

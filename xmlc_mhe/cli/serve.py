@@ -38,14 +38,14 @@ def add_command_to(commands: Any, name: str, title: str) -> None:
         metavar="NAME",
         help="a name the server may be called by (default: with a loopback address its own, else any; repeatable)",
     )
-    command.add_argument("--language", default="und", metavar="CODE", help="of the labels, as en (default: %(default)s)")
+    command.add_argument("--language", default="und", metavar="CODE", help="of the labels (default: %(default)s)")
     command.add_argument("--log-requests", action="store_true", help="a line a request, without its text")
     command.add_argument(
         "--encoder-class", metavar="PACKAGE.MODULE:CLASS", help="of models with an encoder of your own"
     )
     group = command.add_argument_group("limits")
-    for option, default, title_of_limit in LIMITS:
-        group.add_argument(option, type=int, default=default, metavar="N", help=f"{title_of_limit} (default: {default})")
+    for option, default, what in LIMITS:
+        group.add_argument(option, type=int, default=default, metavar="N", help=f"{what} (default: {default})")
     group.add_argument("--reload-seconds", type=float, default=2.0, metavar="S", help="looks at folders (default: 2)")
 
 
@@ -62,10 +62,11 @@ LIMITS = (
 def run_serve(args: argparse.Namespace) -> None:
     """Serve until a signal ends it."""
     try:
-        from ..serving.app import Server
         from ..serving.running import hosts_of, listen, run
+        from ..serving.server import Server
     except ImportError as error:
-        raise ImportError(f'serve needs starlette and uvicorn. Got {error}; run: pip install "xmlc-mhe[serve]".') from None
+        mend = 'run: pip install "xmlc-mhe[serve]"'
+        raise ImportError(f"serve needs starlette and uvicorn. Got {error}; {mend}.") from None
     from ..serving.limits import Limits
     from ..serving.models import project_of
 
@@ -99,6 +100,6 @@ def run_serve(args: argparse.Namespace) -> None:
 
 
 def _store(path: Path) -> Any:
-    from ..corrections.store import CorrectionStore
+    from importlib import import_module
 
-    return CorrectionStore(path)
+    return import_module("xmlc_mhe.corrections.store").CorrectionStore(path)

@@ -1,11 +1,9 @@
 """The routes of Annif's REST interface, with its names of fields, so that its clients work."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,9 +14,7 @@ from .models import Project, ServedModel
 from .predicting import Suggestion, num_predicted, suggestions
 from .problems import Problem, json_response
 from .reading import fraction, names_of, read_fields, read_json, text_of, whole_number
-
-if TYPE_CHECKING:
-    from .app import Server
+from .server import Server
 
 DEFAULT_LIMIT = 10
 

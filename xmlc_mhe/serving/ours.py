@@ -1,19 +1,14 @@
 """The routes that Annif has not: explanations, completion, health, metrics, and the page."""
 
-from __future__ import annotations
-
 from functools import cache, partial
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .problems import Problem, json_response
 from .reading import names_of, read_fields, text_of, whole_number
-
-if TYPE_CHECKING:
-    from .app import Server
+from .server import Server
 
 FILES = {"page.html": "text/html", "docs.html": "text/html", "page.css": "text/css", "openapi.json": "application/json"}
 FILES |= dict.fromkeys(("page.js", "docs.js"), "text/javascript")

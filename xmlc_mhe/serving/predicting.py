@@ -131,12 +131,7 @@ def num_predicted(served: ServedModel, k: int) -> int:
 
 
 def _go_together(first: _Text | _Call, other: _Text | _Call) -> bool:
-    return (
-        isinstance(first, _Text)
-        and isinstance(other, _Text)
-        and first.served is other.served
-        and first.k == other.k
-    )
+    return isinstance(first, _Text) and isinstance(other, _Text) and first.served is other.served and first.k == other.k
 
 
 def _call(function: Callable[[], Any]) -> list[Any]:

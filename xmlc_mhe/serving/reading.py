@@ -20,7 +20,7 @@ async def read_fields(request: Request, limits: Limits) -> dict[str, Any]:
     if media_type(request) == "application/json":
         value = await read_json(request, limits)
         if not isinstance(value, dict):
-            raise Problem(422, "The body must be an object. Got other JSON; send for example {\"text\": \"...\"}.")
+            raise Problem(422, 'The body must be an object. Got other JSON; send for example {"text": "..."}.')
         return value
     if media_type(request) not in ("application/x-www-form-urlencoded", ""):
         raise Problem(415, "The body must be a URL-encoded form or JSON. Got another kind; set Content-Type.")
@@ -108,7 +108,7 @@ def names_of(value: Any, name: str) -> list[str]:
     if isinstance(value, str):
         return [line for line in value.splitlines() if line]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Problem(422, f"{name} must be a list of names. Got {_kind(value)}; send for example [\"a\", \"b\"].")
+        raise Problem(422, f'{name} must be a list of names. Got {_kind(value)}; send for example ["a", "b"].')
     return value
 
 

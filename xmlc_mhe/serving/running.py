@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from .app import Server
+from .app import app_of
+from .server import Server
 
 logger = logging.getLogger("xmlc_mhe")
 
@@ -23,6 +24,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if not 0 <= port <= 65535:
+            raise OverflowError("a port is a number from 0 to 65535")
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise ValueError(
@@ -49,7 +52,7 @@ def run(server: Server, listening: socket.socket, *, seconds_between: float, sec
         seconds_to_end: for what is under way at the end.
     """
     config = uvicorn.Config(
-        server.app(),
+        app_of(server),
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -154,7 +154,7 @@ def _described(project: Project, server: Server) -> dict[str, Any]:
         "vocab": _vocabulary(project, server.language),
         "vocab_language": server.language,
         "is_trained": True,
-        "modification_time": datetime.fromtimestamp(served.modified, timezone.utc).isoformat(timespec="seconds"),
+        "modification_time": datetime.fromtimestamp(served.modified, timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017  # Python 3.10
     }
 
 

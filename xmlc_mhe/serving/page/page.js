@@ -173,10 +173,9 @@ function showWhy(text, why) {
     const rows = why.words.filter(({contribution}) => Math.abs(contribution) >= 0.005).slice(0, 8);
     parts.push(make("h3", {text: "Words"}), table(rows.map(({word, contribution}) => [word, contribution])));
   }
-  const changes = why.evidence.filter(({change}) => Math.abs(change) >= 0.0005);
-  if (changes.length) {
-    parts.push(make("h3", {text: "What moved the probability"}),
-      table(changes.map(({name, change}) => [name, change]), (change) => `${signed(100 * change)} points`));
+  if (why.evidence.length) {
+    const without = why.evidence.map(({name, change}) => [name, why.probability + change]);
+    parts.push(make("h3", {text: "The probability without"}), table(without, percent));
   }
   if (why.neighbours.length) {
     const list = make("ul", {className: "similar"});
@@ -195,7 +194,7 @@ function showWhy(text, why) {
 function table(rows, format = signed) {
   return make("table", {}, ...rows.map(([name, value]) => make("tr", {},
     make("td", {text: printable(name), dir: "auto"}),
-    make("td", {text: format(value), className: value < 0 ? "minus" : "plus"}))));
+    make("td", {text: format(value), className: format === signed ? (value < 0 ? "minus" : "plus") : ""}))));
 }
 
 // The text with its words marked. Spans count characters, as Python does, and not halves of them, as JavaScript does.

@@ -25,8 +25,8 @@ LAYERS = """
 errors progress outputs checks estimator lazy state model_files
 data data.csr data.pydocs data.dataset
 data.formats data.formats.options data.formats.lines data.formats.part data.formats.matrices data.formats.texts
-data.formats.sparse_text data.formats.arff data.formats.tables data.formats.separated data.formats.workbooks
-data.formats.corpora data.formats.hub data.formats.table data.formats.finding
+data.formats.sparse_text data.formats.arff_header data.formats.arff data.formats.tables data.formats.separated
+data.formats.workbooks data.formats.corpora data.formats.hub data.formats.table data.formats.finding
 data.benchmarks data.benchmarks.cards data.sources data.writing data.reading data.tagging
 data.inspection data.splitting
 data.benchmarks.check data.benchmarks.download

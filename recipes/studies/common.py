@@ -22,7 +22,15 @@ Draw = Callable[[Any, Data], None]
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs"
 DOCUMENTS = {  # each with its studies, in this order
-    "studies.md": ("low_rank", "softmax_error", "heads_and_lengths", "label_order", "imbalance", "head_cost"),
+    "studies.md": (
+        "low_rank",
+        "softmax_error",
+        "heads_and_lengths",
+        "label_order",
+        "imbalance",
+        "head_cost",
+        "ranking",
+    ),
     "scaling.md": ("scaling",),
 }
 STYLE = {

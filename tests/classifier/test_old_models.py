@@ -29,3 +29,18 @@ def test_a_model_of_version_0_1_0_predicts_as_it_did(name):
     np.testing.assert_array_equal(labels, expected["labels"])
     expected_scores = [[-np.inf if score is None else score for score in row] for row in expected["scores"]]
     np.testing.assert_allclose(scores, expected_scores, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", EXPECTED["predictions"])
+def test_a_model_of_version_0_1_0_explains_what_it_predicts(name):
+    if name in NEURAL_HEADS:
+        pytest.importorskip("torch")
+    model = XMLCClassifier.load(FOLDER / name, threads=1)
+    document = np.array(EXPECTED["X"], np.float32)[0] if name == "given" else EXPECTED["texts"][0]
+    found = model.explain(document, k=3)
+    assert [model.label_names_.index(one.label) for one in found] == EXPECTED["predictions"][name]["labels"][0]
+    np.testing.assert_allclose(
+        [one.margin for one in found], EXPECTED["predictions"][name]["scores"][0], rtol=1e-4, atol=1e-5
+    )
+    for one in found:
+        assert one.bias + sum(word.contribution for word in one.words) == pytest.approx(one.margin, abs=1e-5)

@@ -335,7 +335,7 @@ def test_help_has_examples_and_is_short(capsys, monkeypatch, command, most_lines
 def test_the_commands_and_the_version_are_told(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    assert "fit | predict | eval | plan | data" in capsys.readouterr().out
+    assert "fit | predict | explain | eval | plan | data" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"xmlc-mhe {__version__}\n"

@@ -20,6 +20,7 @@ from xmlc_mhe.data.writing import save_dataset
 ARGUMENTS = {
     "fit": "fit {records} -m {out}",
     "predict": "predict {model} {texts}",
+    "explain": "explain {model} word1",
     "eval": "eval {model} {records} --json {out}",
     "plan": "plan 30938 --json {out}",
     "run": "run {recipe} -o {folder}",

@@ -2,7 +2,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from xmlc_mhe.explaining.explanation import Word
+from xmlc_mhe.explaining.explanation import SimilarDocument, Word
 from xmlc_mhe.explaining.page import marked_text, page_of
 
 VOID = {"meta", "br"}
@@ -58,3 +58,10 @@ def test_the_words_are_marked_where_they_stand_and_lines_stay(of_nasty):
 def test_the_page_says_how_words_were_weighed(of_nasty):
     assert "bias and words sum to the margin" in page_of("red", [of_nasty])
     assert "left out in turn" in page_of("red", [replace(of_nasty, words_by="leaving out")])
+
+
+def test_the_label_explained_is_bold_among_those_of_similar_documents(of_nasty):
+    similar = [SimilarDocument("A <i>rose", ["a", "b"], 0.5, True), SimilarDocument(None, ["a"], 0.25, False)]
+    html = page_of("red", [replace(of_nasty, label="b", neighbours=similar)])
+    assert "<bdi>A &lt;i&gt;rose</bdi> &rarr; <bdi>a</bdi>, <b><bdi>b</bdi></b></dd>" in html
+    assert "0.25</span> <bdi>a</bdi></dd>" in html

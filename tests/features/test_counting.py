@@ -219,3 +219,10 @@ def test_terms_of_a_vocabulary_that_no_text_can_have_are_never_counted():
     vocabulary = ["One", "", " ", "a", "one two", "two  one", "one-two", "two one two", "\ud800"]
     counts = VocabularyCounter(vocabulary, (1, 2)).transform(["One two one-two a", " ", "one", "two one two"])
     assert counts.toarray().tolist() == [[0, 0, 0, 0, 2, 0, 0, 0, 0], [0] * 9, [0] * 9, [0] * 4 + [1] + [0] * 4]
+
+
+def test_many_texts_of_one_short_word_each_are_counted():
+    texts = [f"w{number}" for number in range(10)] * 7  # two bytes a word, and nothing between the texts
+    counter, counts = VocabularyCounter.fit_transform(texts)
+    assert counts.sum() == len(texts)
+    np.testing.assert_array_equal(counter.transform(texts).toarray(), counts.toarray())

@@ -47,7 +47,7 @@ class ClassifierOptions(Estimator):
         rank: heads mhc, vanilla and neural-mhc: rank the best labels by all that is known of them, by a stage that is
             learned on held-out documents, and give probabilities; False: margins.
         neighbours: whether the stage looks at the labels of the nearest training documents, which are then part of the
-            model.
+            model, with the first 80 characters of each text.
         head_options: neural heads: their own options and those of the training (dim, epochs, batch_size, learning_rate,
             hidden) by name; the options from C to prune are for the others.
         seed: of the order of documents; the same seed gives the same model for any number of threads.

@@ -19,7 +19,6 @@ STYLE = """
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .9rem; font-size: .9rem; margin: .8rem 0 }
   dt { color: var(--quiet) } dd { margin: 0; overflow-wrap: anywhere }
   .item { white-space: nowrap; margin-inline-end: .7rem } .number { color: var(--quiet) }
-  .has { font-weight: 600 }
   @media (prefers-color-scheme: dark) { :root { --quiet: #a3a9ba } }
 """
 BY_WEIGHTS_NOTE = "Green words speak for the label, red and dotted ones against it; bias and words sum to the margin."
@@ -82,12 +81,13 @@ def _section(text: str, explanation: Explanation) -> Iterator[str]:
         )
     yield from _row("name", [_name(word.word) for word in explanation.name_words])
     for number, neighbour in enumerate(explanation.neighbours):
-        labels = ", ".join(map(_name, neighbour.labels))
+        labels = ", ".join(
+            f"<b>{_name(name)}</b>" if name == explanation.label else _name(name) for name in neighbour.labels
+        )
         first_words = "" if neighbour.text is None else f"{_name(neighbour.text)} &rarr; "
-        side = ' class="has"' if neighbour.has_label else ""
         yield from _row(
             "" if number else "similar",
-            [f'<span class="number">{neighbour.similarity:.2f}</span> {first_words}<span{side}>{labels}</span>'],
+            [f'<span class="number">{neighbour.similarity:.2f}</span> {first_words}{labels}'],
         )
     yield "</dl>\n</section>"
 

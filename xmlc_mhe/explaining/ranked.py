@@ -70,7 +70,11 @@ class RankedDocument:
         docs, cosines = next(iter(kind.nearest(self.candidates).values()))
         first_words = kind.first_words
         return [
-            SimilarRow(None if first_words is None else first_words.of_doc(doc), kind.Y[[doc]].indices.tolist(), cosine)
+            SimilarRow(
+                None if first_words is None else first_words.of_doc(doc),
+                kind.Y[[doc]].indices.tolist(),
+                min(cosine, 1.0),  # weights of a byte may sum to a little more
+            )
             for doc, cosine in list(zip(docs[0].tolist(), cosines[0].tolist(), strict=True))[:NUM_SIMILAR]
             if doc >= 0
         ]

@@ -157,7 +157,10 @@ class _Counter:
         for encoded, ends in _encoded(piece):
             data, lower = np.frombuffer(encoded, np.uint8), lower_ascii_words() if encoded.isascii() else lower_words()
             word = np.empty(len(data) * 3 // 16 + 1, np.uint64)  # lower case makes two bytes three at most
-            num_found = int(cursor[ENTRIES]) + (len(data) // 3 + 1) * (most - fewest + 1) + most
+            num_words = (
+                len(data) + len(ends)
+            ) // 3 + 1  # two characters or more, and one or the end of a text after each
+            num_found = int(cursor[ENTRIES]) + num_words * (most - fewest + 1) + most
             if num_found > len(found):
                 found, counts = _longer(found, num_found), _longer(counts, num_found)
             cursor[BYTE] = 0

@@ -8,12 +8,12 @@ from ..features.matrix import HybridMatrix
 from ..predictions import Predictions
 from .evidence import Candidates
 
-NUM_CANDIDATES = 30  # of a document; see recipes/studies/ranking.py
+NUM_CANDIDATES = 30  # of a document; with 20 or 50, P@k is the same: recipes/studies/ranking.py
 
 
-def candidates_of(X: HybridMatrix, best: Predictions) -> Candidates:
-    """Return the NUM_CANDIDATES best of the labels that a head gave the documents, or all where it gave fewer."""
-    labels, margins = (column[:, :NUM_CANDIDATES] for column in best)
+def candidates_of(X: HybridMatrix, best: Predictions, most: int = NUM_CANDIDATES) -> Candidates:
+    """Return the `most` best of the labels that a head gave the documents, or all where it gave fewer."""
+    labels, margins = (column[:, :most] for column in best)
     is_padding = labels < 0
     if is_padding.any():
         last = np.where(is_padding, np.inf, margins).min(axis=1, keepdims=True, initial=np.inf)

@@ -1,139 +1,20 @@
-"""ARFF, as Mulan and MEKA have it: dense or sparse rows of attributes, some of which are the labels.
-
-Which ones is told, in this order, by the option num_labels (the last columns), an XML file of Mulan beside the data,
-or the option -C in the name of the relation, as MEKA writes it.
-"""
+"""ARFF, as Mulan and MEKA have it: dense or sparse rows of attributes, some of which are the labels."""
 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
-from xml.etree import ElementTree
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ...errors import DataError, in_short
+from ...errors import DataError
+from .arff_header import UNSURE, Header, read_header, unquoted
 from .lines import batches, quote, read_texts, write_lines
 from .options import ReadOptions
 from .part import BATCH_SIZE, Part, csr_rows
 
-_NAME = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{},'"]+)\s*""")
-_MEKA = re.compile(r"-C\s+(-?\d{1,9})\b")
 LARGEST = float(np.finfo(np.float32).max)
-NUMBERS = ("numeric", "real", "integer")
-UNSURE = "name the last columns that are labels with --num-labels, or add the XML file of the data set"
-
-
-class Attribute(NamedTuple):
-    """A column: its name, and its values where it is nominal, the first of which is that of a missing entry."""
-
-    name: str
-    values: tuple[str, ...] | None
-
-
-class Header(NamedTuple):
-    """What stands above the rows: the attributes, the columns that are labels, and the number of the first row."""
-
-    attributes: list[Attribute]
-    labels: list[int]
-    first_line: int
-
-
-# --- the header -------------------------------------------------------------------------------------------------------
-
-
-def _read_header(path: Path, lines: Iterator[str], options: ReadOptions) -> Header:
-    """Read the lines up to @data."""
-    attributes: list[Attribute] = []
-    relation, number = "", 0
-    for number, line in enumerate(lines, 1):
-        keyword, rest = [*line.split(None, 1), "", ""][:2]
-        keyword = keyword.lower()
-        if not keyword or keyword.startswith("%"):
-            continue
-        if keyword == "@relation":
-            relation = rest
-        elif keyword == "@attribute":
-            attributes.append(_attribute(rest, f"{path}:{number}"))
-        elif keyword == "@data":
-            break
-        else:
-            raise DataError(
-                f"{path}:{number}: a line above @data must begin with @relation or @attribute. Got {quote(line)}; mend "
-                "it."
-            )
-    else:
-        raise DataError(f"{path} must have a line @data. Got none in {number} lines; fetch the whole file.")
-    places = {attribute.name: place for place, attribute in enumerate(attributes)}
-    if len(places) < len(attributes):
-        name = next(a.name for place, a in enumerate(attributes) if places[a.name] != place)
-        raise DataError(f"{path} must name each attribute once. Got {quote(name)} twice; rename one.")
-    labels = _label_columns(path, places, relation, options.num_labels)
-    for label in labels:
-        values = attributes[label].values
-        if values is not None and not {"0", "1"} >= set(values):
-            raise DataError(
-                f"{path}: a label must have the values 0 and 1. Got {quote(attributes[label].name)} with "
-                f"{quote(', '.join(values))}; {UNSURE}."
-            )
-    if len(labels) == len(attributes):
-        raise DataError(f"{path} must have a feature. Got {len(labels)} labels and nothing else; {UNSURE}.")
-    return Header(attributes, labels, number + 1)
-
-
-def _attribute(text: str, place: str) -> Attribute:
-    match = _NAME.match(text)
-    kind = text[match.end() :].strip() if match else ""
-    if match and kind.startswith("{") and kind.endswith("}"):
-        values = tuple(_unquoted(value[1]) for value in _NAME.finditer(kind[1:-1]))
-        if values and len(set(values)) == len(values):
-            return Attribute(_unquoted(match[1]), values)
-    elif match and kind.lower() in NUMBERS:
-        return Attribute(_unquoted(match[1]), None)
-    raise DataError(
-        f"{place}: an attribute must be numeric, or have its values in braces. Got {quote(text)}; remove the column."
-    )
-
-
-def _unquoted(token: str) -> str:
-    return re.sub(r"\\(.)", r"\1", token[1:-1]) if token[0] in "'\"" else token
-
-
-def _label_columns(path: Path, places: dict[str, int], relation: str, num_labels: int | None) -> list[int]:
-    """Return the columns that are labels, in the order of their ids."""
-    xml = _xml_of(path) if num_labels is None else None
-    if xml is not None:
-        names = _names_in(xml)
-        if (unknown := next((name for name in names if name not in places), None)) is not None:
-            raise DataError(f"{xml} must name attributes of {path.name}. Got {quote(unknown)}; {UNSURE}.")
-        return [places[name] for name in names]
-    meka = _MEKA.search(relation)
-    count = -max(num_labels, 0) if num_labels is not None else int(meka[1]) if meka else 0
-    if not 0 < abs(count) <= len(places):
-        got = f"{abs(count)} labels of {len(places)} columns" if count else "no word of them"
-        raise DataError(f"{path} must say which columns are labels. Got {got}; {UNSURE}.")
-    return list(range(count)) if count > 0 else list(range(len(places) + count, len(places)))
-
-
-def _xml_of(path: Path) -> Path | None:
-    """Return the XML file beside a data file: the one whose name its name begins with, or the only one."""
-    found = sorted(path.parent.glob("*.xml"), key=lambda xml: -len(xml.stem))
-    named = [xml for xml in found if path.name.startswith(xml.stem)]
-    return named[0] if named else found[0] if len(found) == 1 else None
-
-
-def _names_in(xml: Path) -> list[str]:
-    """Return the names of the labels in an XML file of Mulan; those of a hierarchy are all labels."""
-    try:
-        root = ElementTree.fromstring(xml.read_bytes())
-    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(f"{xml} must be the XML file of the labels. Got: {in_short(error)}; mend it.") from None
-    names = [element.get("name", "") for element in root.iter() if element.tag.rpartition("}")[2] == "label"]
-    if not names or "" in names or len(set(names)) < len(names):
-        raise DataError(f"{xml} must have elements <label name=...>, each name once. Got {len(names)} labels; mend it.")
-    return names
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
@@ -145,25 +26,25 @@ def read_arff_part(path: Path, options: ReadOptions) -> Part:
     A number stays one feature, as do values that are numbers; any other nominal attribute has a feature a value.
     """
     lines = read_texts(path, encoding=options.encoding)
-    header = _read_header(path, lines, options)
+    header = read_header(path, lines, options)
     rows = list(_iter_rows(path, lines, header, BATCH_SIZE))
     if not rows:
         raise DataError(f"{path} must have a row for each document below @data. Got none; fetch the whole file.")
     X, Y = (vstack(pieces, format="csr") for pieces in zip(*rows, strict=True))
-    if (Y.nnz and Y.data.min() != 1) or (Y.nnz and Y.data.max() != 1):
-        raise DataError(f"{path}: a label must be 0 or 1. Got {Y.data[Y.data != 1][0]:g}; {UNSURE}.")
+    if len(others := Y.data[Y.data != 1]):
+        raise DataError(f"{path}: a label must be 0 or 1. Got {others[0]:g}; {UNSURE}.")
     return Part(X, Y, [header.attributes[label].name for label in header.labels])
 
 
 def read_arff_label_names(path: Path, options: ReadOptions) -> list[str]:
-    header = _read_header(path, read_texts(path, encoding=options.encoding), options)
+    header = read_header(path, read_texts(path, encoding=options.encoding), options)
     return [header.attributes[label].name for label in header.labels]
 
 
 def stream_arff(path: Path, batch_size: int, options: ReadOptions) -> Iterator[csr_array]:
     """Yield the features in batches."""
     lines = read_texts(path, encoding=options.encoding)
-    header = _read_header(path, lines, options)
+    header = read_header(path, lines, options)
     return (X for X, _ in _iter_rows(path, lines, header, batch_size))
 
 
@@ -209,7 +90,7 @@ class _Columns:
         # of a sparse row, an entry that is missing has the first value of its attribute
         self.absent = [
             (column, values[0]) for column, (_, values) in enumerate(header.attributes)
-            if values is not None and not (not self.is_spread[column] and float(values[0]) == 0)
+            if values is not None and (self.is_spread[column] or float(values[0]) != 0)
         ]  # fmt: skip
 
     def split(self, line: str, place: str) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
@@ -255,7 +136,7 @@ class _Columns:
                 raise DataError(
                     f"{place}: a row must name columns from 0 to {num_columns - 1}, each once. Got {column}; mend it."
                 )
-            cells[int(column)] = _unquoted(token.strip())
+            cells[int(column)] = unquoted(token.strip())
         return [*cells.items(), *((column, value) for column, value in self.absent if column not in cells)]
 
 
@@ -281,7 +162,7 @@ def _tokens(text: str, *, is_pair: bool = False) -> list[str]:
         if match is None:
             return []
         cell = match[1]
-        cells.append(" ".join(cell.split(None, 1)) if is_pair else _unquoted(cell) if cell else cell)
+        cells.append(" ".join(cell.split(None, 1)) if is_pair else unquoted(cell) if cell else cell)
         if match.end() == len(text) and not match[0].endswith(","):
             break
         start = match.end()

@@ -5,7 +5,8 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 
@@ -62,7 +63,10 @@ def run(server: Server, listening: socket.socket, *, seconds_between: float, sec
         timeout_graceful_shutdown=seconds_to_end,
         h11_max_incomplete_event_size=65536,
     )
-    asyncio.run(_serve(server, _Uvicorn(config), listening, seconds_between))
+    run_until_done: Callable[[Any], None] = asyncio.run
+    with contextlib.suppress(ImportError):  # not on every system
+        from uvloop import run as run_until_done
+    run_until_done(_serve(server, _Uvicorn(config), listening, seconds_between))
 
 
 class _Uvicorn(uvicorn.Server):

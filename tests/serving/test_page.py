@@ -81,7 +81,7 @@ def test_a_click_marks_the_words_and_shows_similar_documents(page):
 
 
 def test_nothing_in_a_text_or_a_label_becomes_markup(page):
-    text = '<img src=x onerror=alert(1)><script>alert(2)</script> \x1b[31m \u202e word8 also8'
+    text = "<img src=x onerror=alert(1)><script>alert(2)</script> \x1b[31m \u202e word8 also8"
     page.fill("#text", text)
     page.fill("#threshold", "0")
     names = page.locator(".name span[dir=auto]")

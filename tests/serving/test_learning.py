@@ -174,3 +174,21 @@ def test_corrections_are_in_the_store_when_the_server_has_answered(model_folder,
         assert started.client.ask("POST", LEARN, value=documents, headers=headers).status == 204
         started.process.kill()
     assert [correction.labels for correction in store.CorrectionStore(tmp_path / "store.db")] == [("new label",)]
+
+
+@pytest.mark.parametrize("choice", ["among", "without"])
+def test_the_choice_of_labels_reaches_the_model(project, client, monkeypatch, choice):
+    predict, found = project.served.model.predict, []
+
+    def watched(texts, k, **choices):
+        found.append((texts, choices))
+        return predict(texts, k)
+
+    monkeypatch.setattr(project.served.model, "predict", watched)
+    names = ["label 1", "label 2"]
+    as_json = client.post("/v1/projects/model/suggest", json={"text": "a", choice: names})
+    as_form = client.post("/v1/projects/model/suggest", data={"text": "b", choice: "\n".join(names)})
+    documents = {"documents": [{"text": "c"}], choice: names}
+    batch = client.post("/v1/projects/model/suggest-batch", json=documents)
+    assert [answer.status_code for answer in (as_json, as_form, batch)] == [200] * 3
+    assert found == [([text], {choice: names}) for text in ("a", "b", "c")]

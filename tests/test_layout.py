@@ -52,7 +52,9 @@ classifier.tuning classifier.fitting classifier.saving classifier.classifier cla
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 experiments.report.review
-cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan
+serving serving.problems serving.limits serving.metrics serving.names serving.models serving.predicting
+serving.reading serving.learning serving.server serving.annif serving.ours serving.app serving.running
+cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan cli.serve
 cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
 cli.data.formats cli.data cli cli.__main__
 """

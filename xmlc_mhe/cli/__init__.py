@@ -27,6 +27,7 @@ COMMANDS = {  # name -> module, what it does; the module has a function `add_com
     "run": ("run", "fit, predict, measure as a recipe says"),
     "search": ("search", "choose options on held-out documents"),
     "report": ("report", "draw results as a page"),
+    "serve": ("serve", "answer over HTTP, with a page to work with"),
 }
 
 

@@ -52,6 +52,7 @@ classifier.tuning classifier.fitting classifier.saving classifier.classifier cla
 experiments experiments.recipe experiments.origin experiments.outcome experiments.runs experiments.search
 experiments.report experiments.report.analysis experiments.report.plots experiments.report.page
 experiments.report.review
+corrections corrections.store
 serving serving.problems serving.limits serving.metrics serving.names serving.models serving.predicting
 serving.reading serving.learning serving.server serving.annif serving.ours serving.app serving.running
 cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan cli.serve

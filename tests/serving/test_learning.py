@@ -10,8 +10,8 @@ pytest.importorskip("httpx", reason="starlette's client for tests needs it")
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 from starlette.testclient import TestClient
 
+from xmlc_mhe.corrections.store import Correction, CorrectionStore
 from xmlc_mhe.serving.app import app_of
-from xmlc_mhe.serving.learning import Corrected
 from xmlc_mhe.serving.limits import Limits
 from xmlc_mhe.serving.models import Project
 from xmlc_mhe.serving.predicting import Predictor
@@ -54,7 +54,7 @@ def test_documents_reach_the_store_with_their_labels(client, store):
     ]
     answer = client.post(LEARN, content=json.dumps(documents), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.content) == (204, b"")
-    assert store.kept == [Corrected("first", ("a", "b"), ("c",), "7"), Corrected("se\ufffdcond", ())]
+    assert store.kept == [Correction("first", ("a", "b"), ("c",), "7"), Correction("se\ufffdcond", ())]
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,12 @@ def test_texts_that_wait_are_tagged_together_and_apart_from_those_of_another_mod
 
 
 def test_corrections_are_in_the_store_when_the_server_has_answered(model_folder, tmp_path):
-    store = pytest.importorskip("xmlc_mhe.corrections.store", reason="corrections are not in this version")
     with serving(model_folder, "--store", tmp_path / "store.db", environment={"XMLC_TOKEN": "secret"}) as started:
         headers = {"Authorization": "Bearer secret"}
         documents = [{"text": "a", "subjects": [{"uri": "new label"}]}]
         assert started.client.ask("POST", LEARN, value=documents, headers=headers).status == 204
         started.process.kill()
-    assert [correction.labels for correction in store.CorrectionStore(tmp_path / "store.db")] == [("new label",)]
+    assert [correction.labels for correction in CorrectionStore(tmp_path / "store.db")] == [("new label",)]
 
 
 @pytest.mark.parametrize("choice", ["among", "without"])

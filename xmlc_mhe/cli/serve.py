@@ -67,6 +67,7 @@ def run_serve(args: argparse.Namespace) -> None:
     except ImportError as error:
         mend = 'run: pip install "xmlc-mhe[serve]"'
         raise ImportError(f"serve needs starlette and uvicorn. Got {error}; {mend}.") from None
+    from ..corrections.store import CorrectionStore
     from ..serving.limits import Limits
     from ..serving.models import project_of
 
@@ -86,7 +87,7 @@ def run_serve(args: argparse.Namespace) -> None:
     with listen(args.host, args.port) as listening:
         server = Server(
             [project_of(model, encoder_class=args.encoder_class) for model in args.models],
-            store=None if args.store is None else _store(args.store),
+            store=None if args.store is None else CorrectionStore(args.store),
             token=token,
             limits=limits,
             threads=args.threads or os.cpu_count() or 1,
@@ -97,9 +98,3 @@ def run_serve(args: argparse.Namespace) -> None:
         host = f"[{args.host}]" if ":" in args.host else args.host
         logger.info("serving %s at http://%s:%d/", ", ".join(server.projects), host, listening.getsockname()[1])
         run(server, listening, seconds_between=args.reload_seconds, seconds_to_end=args.max_seconds)
-
-
-def _store(path: Path) -> Any:
-    from importlib import import_module
-
-    return import_module("xmlc_mhe.corrections.store").CorrectionStore(path)

@@ -1,28 +1,14 @@
 """Corrections out of requests, and into the store."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any
 
+from ..corrections.store import Correction
 from .problems import Problem
 from .reading import text_of
 
 
-class Corrected(NamedTuple):
-    """A document with the labels that a person gave it, and those that a person took away."""
-
-    text: str
-    labels: tuple[str, ...]
-    rejected: tuple[str, ...] = ()
-    document_id: str | None = None
-
-
-class Store(Protocol):
-    """What keeps corrections; each is safe when `add` returns."""
-
-    def add(self, documents: Iterable[Any]) -> Any: ...
-
-
-def corrections_of(documents: Sequence[dict[str, Any]]) -> list[Corrected]:
+def corrections_of(documents: Sequence[dict[str, Any]]) -> list[Correction]:
     """Return Annif's documents with subjects; ours may have rejected ones, and a document_id, too."""
     corrections = []
     for number, document in enumerate(documents):
@@ -33,7 +19,7 @@ def corrections_of(documents: Sequence[dict[str, Any]]) -> list[Corrected]:
         document_id = document.get("document_id")
         if not isinstance(document_id, str | None):
             raise Problem(422, f"{place}document_id must be a string. Got something else; quote it.")
-        corrections.append(Corrected(text_of(document, place), labels, rejected, document_id))
+        corrections.append(Correction(text_of(document, place), labels, rejected, document_id))
     return corrections
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from starlette.requests import Request
 
-from .learning import Corrected, Store
+from ..corrections.store import Correction, CorrectionStore
 from .limits import Gate, Limits
 from .metrics import Metrics
 from .models import Project
@@ -33,7 +33,7 @@ class Server:
         self,
         projects: Iterable[Project],
         *,
-        store: Store | None = None,
+        store: CorrectionStore | None = None,
         token: str | None = None,
         limits: Limits | None = None,
         threads: int = 1,
@@ -63,7 +63,7 @@ class Server:
         except KeyError:
             raise Problem(404, "The project must be one of /v1/projects. Got another; choose one of them.") from None
 
-    def store_for(self, request: Request) -> Store:
+    def store_for(self, request: Request) -> CorrectionStore:
         """Return the store, if there is one and the request may write to it."""
         if self.store is None:
             raise Problem(403, "Corrections must have a store. There is none; start with --store FILE.")
@@ -74,7 +74,7 @@ class Server:
                 raise Problem(401, detail, {"WWW-Authenticate": "Bearer"})
         return self.store
 
-    async def keep(self, store: Store, project: Project, corrections: Sequence[Corrected]) -> None:
+    async def keep(self, store: CorrectionStore, project: Project, corrections: Sequence[Correction]) -> None:
         """Write corrections to the store; they are safe when this returns."""
         await asyncio.to_thread(store.add, corrections)
 

@@ -1,0 +1,1 @@
+"""What people corrected, kept until a model learns from it."""

@@ -56,8 +56,8 @@ corrections corrections.store
 serving serving.problems serving.limits serving.metrics serving.names serving.models serving.predicting
 serving.reading serving.learning serving.server serving.annif serving.ours serving.app serving.running
 cli.streams cli.common cli.fit cli.predict cli.explain cli.run cli.search cli.report cli.evaluate cli.plan cli.serve
-cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.check cli.data.cards cli.data.fetch
-cli.data.formats cli.data cli cli.__main__
+cli.data.shared cli.data.inspect cli.data.convert cli.data.split cli.data.corrections cli.data.check cli.data.cards
+cli.data.fetch cli.data.formats cli.data cli cli.__main__
 """
 ORDER = [*LAYERS.split(), ""]  # the last is the package itself
 MODULES = {

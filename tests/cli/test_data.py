@@ -8,6 +8,7 @@ import pytest
 from xmlc_mhe import XMLCClassifier, cli
 from xmlc_mhe.cli import main
 from xmlc_mhe.cli.data import DATA_COMMANDS
+from xmlc_mhe.corrections.store import Correction, CorrectionStore
 from xmlc_mhe.data.benchmarks.cards import cards
 from xmlc_mhe.data.dataset import Dataset
 from xmlc_mhe.data.formats.options import ReadOptions
@@ -217,6 +218,26 @@ def test_labels_that_the_separator_would_part_are_told_with_the_option_that_mend
     assert run("data", "convert", tmp_path / "in.jsonl", tmp_path / "out.csv") == 2
     assert "choose another --to-separator, or a format with lists, such as jsonl" in capsys.readouterr().err
     assert run("data", "convert", tmp_path / "in.jsonl", tmp_path / "out.csv", "--to-separator", ";") == 0
+
+
+def test_corrections_become_data_to_fit_on(tmp_path, capsys):
+    with CorrectionStore(tmp_path / "store.db") as store:
+        store.add(
+            [Correction("first", ("a", "two words"), ("c",)), Correction("second", ()), Correction("first", ("b",))]
+        )
+    assert run("data", "corrections", tmp_path / "store.db", tmp_path / "corrections.jsonl") == 0
+    lines = [json.loads(line) for line in (tmp_path / "corrections.jsonl").read_text().splitlines()]
+    assert [(line["text"], line["labels"]) for line in lines] == [("second", []), ("first", ["b"])]
+
+
+def test_a_store_that_is_missing_or_empty_is_told_in_one_line(tmp_path, capsys):
+    assert run("data", "corrections", tmp_path / "none.db", tmp_path / "out.jsonl") == 2
+    assert "Got no such file; name what serve wrote." in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+    CorrectionStore(tmp_path / "store.db").close()
+    assert run("data", "corrections", tmp_path / "store.db", tmp_path / "out.jsonl") == 2
+    assert "Got none; correct a document first." in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_convert_writes_every_part_to_a_folder_or_one_to_a_file(records, parts, tmp_path, capsys):

@@ -71,7 +71,7 @@ async def suggest_batch(server: Server, request: Request) -> Response:
 
 
 async def learn(server: Server, request: Request) -> Response:
-    """Keep documents with their right labels, for `xmlc-mhe update`."""
+    """Keep documents with their right labels, for `xmlc-mhe data corrections`."""
     project = server.project_of(request)
     store = server.store_for(request)
     documents = _documents(await read_json(request, server.limits), "The body", server)

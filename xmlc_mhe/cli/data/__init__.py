@@ -7,6 +7,7 @@ DATA_COMMANDS = {  # name, which is also the module's -> what it does
     "inspect": "tell what data is like",
     "convert": "write data in another format",
     "split": "split train into parts",
+    "corrections": "write corrections as data to fit on",
     "check": "verify the sizes of a benchmark",
     "cards": "list the benchmarks, or tell of one",
     "fetch": "download a benchmark",

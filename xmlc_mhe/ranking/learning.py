@@ -20,10 +20,7 @@ from .thresholds import Thresholds
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.2, 6000  # of the training documents
 NUM_FOLDS = 5
-LEAST_FOLDED, MOST_FOLDED = (
-    300,
-    6000,
-)  # training documents that are held out in turn; see docs/probabilities.md
+LEAST_FOLDED, MOST_FOLDED = 1000, 6000  # documents that are held out in turn; see docs/probabilities.md
 LEAST_HELD_OUT = 500  # in one part; with fewer, a network no longer gains on every data set
 SEEN_BY_PEOPLE = ("neighbours", "cooccurrence")  # evidence of use in an explanation where nothing is ranked by it
 PIECE_DOCS = 512  # held-out documents that one thread looks at at a time

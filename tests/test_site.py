@@ -100,5 +100,5 @@ def test_the_parts_of_a_docstring_are_paragraphs_of_their_own():
 
 def test_the_reference_shows_the_value_of_a_default_and_not_its_name(site):
     page = " ".join(re.sub(r"<[^>]+>", "", (site / "reference" / "index.html").read_text()).split())
-    assert "train_beam (int, default: 30 )" in page
+    assert "prune (float, default: 0.07 )" in page
     assert "positive_weight (float, default: 1.0 )" in page

@@ -127,7 +127,7 @@ class _Study:
             for (rows, X), more in zip(parts, zip(pairs, counts, strict=True), strict=True)
         )
         self.names = name_features(self.encoder, train.label_names)
-        self.rest_docs, self.held_docs = hold_out(self.train.Y, 0)
+        ((self.rest_docs, self.held_docs),) = hold_out(self.train.Y, 0, quick=False)
         self.rest, self.held = self.train.of(self.rest_docs), self.train.of(self.held_docs)
         self.evidence = [
             learn_evidence(Training(HybridMatrix.of(part.X), part.Y, self.names), neighbours=True)

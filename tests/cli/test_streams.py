@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from xmlc_mhe import Dataset, outputs
 from xmlc_mhe.cli import COMMANDS, main
 from xmlc_mhe.cli.data import DATA_COMMANDS
+from xmlc_mhe.corrections.store import Correction, CorrectionStore
 from xmlc_mhe.data.writing import save_dataset
 
 # How each command is run; {out} is a new name, the others are made below.
@@ -21,6 +22,7 @@ ARGUMENTS = {
     "fit": "fit {records} -m {out}",
     "predict": "predict {model} {texts}",
     "explain": "explain {model} word1",
+    "serve": "serve {texts}",  # no model: it ends at once
     "eval": "eval {model} {records} --json {out}",
     "plan": "plan 30938 --json {out}",
     "run": "run {recipe} -o {folder}",
@@ -29,6 +31,7 @@ ARGUMENTS = {
     "data inspect": "data inspect {records} --json {out}",
     "data convert": "data convert {records} {out}",
     "data split": "data split {records} {out} --dev 0.1 --random",
+    "data corrections": "data corrections {store} {out}.jsonl",
     "data check": "data check bibtex {records}",
     "data cards": "data cards",
     "data fetch": "data fetch eurlex-4k --data-dir {benchmarks}",
@@ -43,13 +46,15 @@ every_command = pytest.mark.parametrize("name", NAMES)
 def made(tmp_path_factory):
     """A folder of records, a model, a recipe and its result, and a benchmark that is there already."""
     top = tmp_path_factory.mktemp("streams")
-    paths = {name: top / name for name in ("records", "model", "texts", "recipe.toml", "benchmarks")}
+    paths = {name: top / name for name in ("records", "model", "texts", "store", "recipe.toml", "benchmarks")}
     Y = sp.csr_array(np.eye(8, dtype=int)[np.arange(64) % 8])
     texts = [f"word{doc % 8} also{doc % 8} more{doc % 3}" for doc in range(64)]
     parts = dict.fromkeys(("train", "test"), Dataset(texts, None, Y, [f"label{i}" for i in range(8)]))
     save_dataset(parts, paths["records"])
     save_dataset(parts, paths["benchmarks"] / "eurlex-4k")
     paths["texts"].write_text("word1 also1\n" * 4)
+    with CorrectionStore(paths["store"]) as store:
+        store.add([Correction("a text", ("label1",))])
     paths["recipe.toml"].write_text(f"data = {json.dumps(str(paths['records']))}\n")
     assert main(["fit", str(paths["records"]), "-m", str(paths["model"]), "-q"]) == 0
     assert main(["run", str(paths["recipe.toml"]), "-q"]) == 0

@@ -45,7 +45,7 @@ def test_the_first_trial_is_the_defaults_and_none_that_comes_out_is_worse(parts,
     expected = evaluate(dev.Y, XMLCClassifier().fit(train).predict(dev), ["nDCG@5"])["nDCG@5"]
     assert first["value"] == pytest.approx(expected)
     assert first["features"] == {name: FEATURE_OPTIONS[name] for name in first["features"]}
-    defaults = {**MODEL_OPTIONS, "C": SolverOptions.C}
+    defaults = {**MODEL_OPTIONS, "C": SolverOptions.C, "train_beam": 30}  # what None stands for here
     assert first["model"] == {name: defaults[name] for name in first["model"]}
     values = [trial["value"] for trial in trials]
     assert values == sorted(values, reverse=True)

@@ -1,9 +1,11 @@
 """How `fit` trains a head, and learns to rank what it finds."""
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from ..features.given import GivenFeatures
@@ -15,7 +17,7 @@ from ..features.words import TextFeatures
 from ..neural.heads import HEADS as NEURAL_HEADS
 from ..predictions import Predictions
 from ..ranking.evidence import Training
-from ..ranking.learning import SEEN_BY_PEOPLE, hold_out, learn_evidence, learn_ranking
+from ..ranking.learning import SEEN_BY_PEOPLE, Fold, hold_out, learn_evidence, learn_ranking
 from ..ranking.stage import EVIDENCE, RankingStage
 from .encoders import LEARNED_CLASSES, fit_features
 from .heads import num_threads
@@ -37,9 +39,9 @@ def fit_parts(
 ) -> RankingStage | None:
     """Fit encoder and head on documents, and return what ranks the head's labels, if anything does.
 
-    The stage learns from documents that the head was not fitted on. A head that is quick to train is trained twice: on
-    four fifths for the stage, then on all. One on an encoder that learns with it is trained once, and the stage takes
-    the dev part.
+    The stage learns from documents that the head was not fitted on. A head that is quick to train is trained on four
+    fifths for the stage, where documents are few on each four fifths of them, and then on all. One on an encoder that
+    learns with it is trained once, and the stage takes the dev part.
     """
     if options.head in NEURAL_HEADS and isinstance(encoder, EncoderFeatures):
         return _fit_with_encoder(options, encoder, head, documents, Y, dev)
@@ -52,21 +54,13 @@ def fit_parts(
     if not ranks(options):
         head.fit(X, Y, **on_dev)
         return None
-    trial, rest, held = head, *hold_out(Y, options.seed)
-    if len(held):
-        trial = copy(head)
-        if options.head in NEURAL_HEADS:
-            trial.training = replace(head.training, run_dir=None)  # the checkpoints there are of the whole training
-        trial.fit(pick(X, rest), Y[rest], **on_dev)
+    names = name_features(encoder, label_names)
+    is_quick = options.head not in NEURAL_HEADS
+    parts = hold_out(Y, options.seed, quick=is_quick)
+    folds = (_fold(head, X, Y, *part, names=names, on_dev=on_dev, is_neural=not is_quick) for part in parts)
+    stage = _learn(options, folds)
     head.fit(X, Y, **on_dev)
-    X, names = HybridMatrix.of(X), name_features(encoder, label_names)
-    top_k = trial.top_k
-    if options.head in NEURAL_HEADS:  # which takes one block of features
-
-        def top_k(X: HybridMatrix, k: int) -> Predictions:
-            return trial.top_k(X.sparse if X.sparse.shape[1] else X.dense, k)
-
-    stage = _learn(options, top_k, Training(X[rest], Y[rest], names), X[held], Y[held])
+    X = HybridMatrix.of(X)
     texts = None if isinstance(encoder, GivenFeatures) else documents
     kinds = EVIDENCE if stage.evidence else SEEN_BY_PEOPLE
     stage.evidence = learn_evidence(Training(X, Y, names, texts), neighbours=options.neighbours, kinds=kinds)
@@ -88,15 +82,32 @@ def _fit_with_encoder(
         return None
     training = Training(HybridMatrix.of(head.features(documents)), Y, None, texts)
     held = HybridMatrix.of(head.features(dev[0]))
-    stage = _learn(options, lambda X, k: head.top_k_of_features(X.dense, k), training, held, dev[1])
+    stage = _learn(options, [Fold(lambda X, k: head.top_k_of_features(X.dense, k), training, held, dev[1])])
     if not stage.evidence:
         stage.evidence = learn_evidence(training, neighbours=options.neighbours, kinds=SEEN_BY_PEOPLE)
     return stage
 
 
-def _learn(options: ClassifierOptions, top_k: Any, training: Training, X: HybridMatrix, Y: csr_array) -> RankingStage:
+def _fold(
+    head: Any, X: Any, Y: csr_array, rest: np.ndarray, held: np.ndarray, *, names: Any, on_dev: Any, is_neural: bool
+) -> Fold:
+    """Fit a copy of a head on the rest of the documents, and return it with those held out."""
+    trial = copy(head)
+    if is_neural:
+        trial.training = replace(head.training, run_dir=None)  # the checkpoints there are of the whole training
+    trial.fit(pick(X, rest), Y[rest], **on_dev)
+    X, top_k = HybridMatrix.of(X), trial.top_k
+    if is_neural:  # which takes one block of features
+
+        def top_k(X: HybridMatrix, k: int) -> Predictions:
+            return trial.top_k(X.sparse if X.sparse.shape[1] else X.dense, k)
+
+    return Fold(top_k, Training(X[rest], Y[rest], names), X[held], Y[held])
+
+
+def _learn(options: ClassifierOptions, folds: Iterable[Fold]) -> RankingStage:
     threads = num_threads(options)
-    return learn_ranking(top_k, training, X, Y, neighbours=options.neighbours, seed=options.seed, threads=threads)
+    return learn_ranking(folds, neighbours=options.neighbours, seed=options.seed, threads=threads)
 
 
 def ranks(options: ClassifierOptions) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from ..checks import check_number, check_option, check_whole, is_whole
 from ..estimator import Estimator
 from ..linear.heads import HEADS as LINEAR_HEADS
-from ..linear.options import TRAIN_BEAM, SolverOptions
+from ..linear.options import SolverOptions
 from ..neural.heads import HEADS as NEURAL_HEADS
 from ..neural.heads import check_own_head
 
@@ -38,7 +38,8 @@ class ClassifierOptions(Estimator):
         positive_weight: weight of the loss of a label's positives over that of its negatives, > 0; higher favours tail
             labels.
         bias_feature: value of a feature that every document has, whose weight is the bias that a label learns; 0: none.
-        train_beam: mhc: groups that each document is trained on beside its true ones.
+        train_beam: mhc: groups that each document is trained on beside its true ones; None: 10 to 30, so many that
+            they have about 960 labels.
         beam: mhc: groups searched for a document at prediction, "all", or "auto" for the quicker of all and 20.
         cascade_scale: mhc: above 0, group scores become features of the later heads, times this; try 0.3 to 0.6 where
             labels imply one another.
@@ -66,7 +67,7 @@ class ClassifierOptions(Estimator):
         C: float | None = None,
         positive_weight: float = SolverOptions.positive_weight,
         bias_feature: float = SolverOptions.bias_feature,
-        train_beam: int = TRAIN_BEAM,
+        train_beam: int | None = None,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
         passes: int = SolverOptions.passes,
@@ -111,7 +112,8 @@ class ClassifierOptions(Estimator):
         for name in ("bias_feature", "prune", "eps", "cascade_scale"):
             check_number(name, getattr(self, name))
         for name, least in (("passes", 1), ("train_beam", 1), ("seed", 0)):
-            check_whole(name, getattr(self, name), least=least)
+            if getattr(self, name) is not None or name != "train_beam":
+                check_whole(name, getattr(self, name), least=least)
         for name in ("rank", "neighbours"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False. Got {getattr(self, name)!r}; choose one.")

@@ -65,8 +65,7 @@ def run_serve(args: argparse.Namespace) -> None:
         from ..serving.running import hosts_of, listen, run
         from ..serving.server import Server
     except ImportError as error:
-        mend = 'run: pip install "xmlc-mhe[serve]"'
-        raise ImportError(f"serve needs starlette and uvicorn. Got {error}; {mend}.") from None
+        raise ImportError(f'serve needs {error.name}. Got none; pip install "xmlc-mhe[serve]".') from None
     from ..corrections.store import CorrectionStore
     from ..serving.limits import Limits
     from ..serving.models import project_of

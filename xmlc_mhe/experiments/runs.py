@@ -24,7 +24,7 @@ from ..metrics import METRICS, evaluate, metric_names
 from ..model_files import model_bytes
 from ..outputs import scratch_folder
 from ..propensity import propensity_of_counts
-from ..ranking.learning import HELD_OUT_SHARE, LEAST_HELD_OUT
+from ..ranking.learning import LEAST_FOLDED
 from .origin import commit, describe_data, peak_mib, versions
 from .outcome import Outcome
 from .recipe import Evaluation, Recipe
@@ -132,7 +132,7 @@ def compile_kernels(head: str) -> None:
 
     There are so many labels that a group leaves documents out, and so many documents that a ranking is learned.
     """
-    names = [f"word{number}" for number in range(400)] * (1 + int(LEAST_HELD_OUT / HELD_OUT_SHARE) // 400)
+    names = [f"word{number}" for number in range(400)] * (1 + LEAST_FOLDED // 400)
     texts = [f"{name} with another" for name in names]
     for beam in ("all", 20):
         model = XMLCClassifier("tfidf", head=head)

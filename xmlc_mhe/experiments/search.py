@@ -16,14 +16,14 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..classifier.classifier import XMLCClassifier
-from ..codes.head_sizes import LANES
+from ..codes.head_sizes import LANES, cascade_head_sizes
 from ..data.dataset import Dataset, subset
 from ..data.formats.options import DEFAULT_OPTIONS, ReadOptions
 from ..data.reading import load_dataset
 from ..data.sources import Source, locate
 from ..errors import DataError, in_short
 from ..features.words import TextFeatures
-from ..linear.options import SolverOptions
+from ..linear.options import SolverOptions, default_train_beam
 from ..metrics import evaluate
 from .origin import data_sha256
 from .recipe import FEATURE_OPTIONS, MODEL_OPTIONS, READING_OPTIONS
@@ -159,8 +159,9 @@ def _last_heads(num_labels: int) -> tuple[int | None, ...]:
 def _defaults(train: Dataset) -> dict[str, Any]:
     """Return the parameters of the trial that has every option as it is by default."""
     words = {} if train.texts is None else {"longest_ngram": 1, "min_df": FEATURE_OPTIONS["min_df"]}
-    names = ("positive_weight", "train_beam", "beam")
-    return {**words, "C": SolverOptions.C, **{name: MODEL_OPTIONS[name] for name in names}, "last_head": None}
+    beam = default_train_beam(cascade_head_sizes(train.num_labels)[-1])
+    options = {name: MODEL_OPTIONS[name] for name in ("positive_weight", "beam")}
+    return {**words, "C": SolverOptions.C, **options, "train_beam": beam, "last_head": None}
 
 
 def _features(train: Dataset, dev: Dataset, *options: Any) -> tuple[csr_array, csr_array]:

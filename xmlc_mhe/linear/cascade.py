@@ -16,7 +16,7 @@ from ..codes.orders import LABEL_ORDERS
 from ..features.matrix import HybridMatrix
 from ..predictions import Predictions
 from ..state import Fields, number, optional, part, whole, with_prefix
-from .options import TRAIN_BEAM, SolverOptions
+from .options import SolverOptions, default_train_beam
 from .scorer import InvertedIndex
 from .simd import LANES
 from .training import fit_head, margins_to_probs
@@ -43,7 +43,8 @@ class MultiHeadCascade:
         options: those of the solver.
         head_sizes: the lengths of the heads, first to last; None stands for `cascade_head_sizes`.
         label_order: a key of LABEL_ORDERS.
-        train_beam: how many prefixes a document is trained on beside its true ones (Kt).
+        train_beam: how many prefixes a document is trained on beside its true ones (Kt); None: `default_train_beam` of
+            each head's length.
         beam: how many prefixes are kept at prediction. "all" scores every label by the last head. "auto" chooses
             between BEAM_SIZE and "all". It takes BEAM_SIZE where documents have more than MANY_LABELS labels, or where
             that is BEAM_GAIN times quicker, by the operations counted on training documents.
@@ -58,7 +59,7 @@ class MultiHeadCascade:
         *,
         head_sizes: Sequence[int] | None = None,
         label_order: str = "frequency",
-        train_beam: int = TRAIN_BEAM,
+        train_beam: int | None = None,
         beam: int | str = "auto",
         cascade_scale: float = 0.0,
         seed: int = 0,
@@ -133,8 +134,10 @@ class MultiHeadCascade:
     def _candidates(self, X: HybridMatrix, features: HybridMatrix, num_digits: int) -> np.ndarray:
         """Return the train_beam best prefixes of the training documents, int32 (num_docs, K), -1 pads."""
 
+        beam = default_train_beam(self.code.head_sizes[num_digits]) if self.train_beam is None else self.train_beam
+
         def candidates_of(rows: slice) -> np.ndarray:
-            return self._best_prefixes(X[rows], num_digits, self.train_beam, features=features[rows])
+            return self._best_prefixes(X[rows], num_digits, beam, features=features[rows])
 
         pieces = [slice(start, start + PIECE_DOCS) for start in range(0, X.shape[0], PIECE_DOCS)]
         jobs = (joblib.delayed(candidates_of)(rows) for rows in pieces)

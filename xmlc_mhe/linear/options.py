@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-TRAIN_BEAM = 30  # prefixes that a document is trained on beside its true ones, see docs/defaults.md
+# Prefixes that a document is trained on beside its true ones: so many that they have about LABELS_A_DOCUMENT
+# continuations together, within these bounds; see docs/defaults.md
+LEAST_TRAIN_BEAM, MOST_TRAIN_BEAM, LABELS_A_DOCUMENT = 10, 30, 960
+
+
+def default_train_beam(width: int) -> int:
+    """Return the prefixes that a document is trained on, for a head that is width long."""
+    return min(max(LABELS_A_DOCUMENT // width, LEAST_TRAIN_BEAM), MOST_TRAIN_BEAM)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from ..errors import in_short
 from .app import app_of
 from .server import Server
 
@@ -30,7 +31,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise ValueError(
-            f"--host and --port must be a free address of this machine. Got {host}, {port}: {error}; choose another."
+            f"--host and --port must be a free address of this machine. Got {host}, {port}: {in_short(error)}; choose "
+            "another."
         ) from None
     # An answer is written in two parts. Without this the second waits for the client's word on the first: 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

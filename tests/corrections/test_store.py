@@ -75,6 +75,31 @@ def test_threads_and_stores_of_one_file_write_side_by_side(path):
         assert sorted(correction.text for correction in one) == sorted(f"text {number}" for number in range(40))
 
 
+OPENER = """
+import sys
+from xmlc_mhe.corrections.store import Correction, CorrectionStore
+for line in sys.stdin:
+    with CorrectionStore(line.strip()) as store:
+        store.add([Correction(sys.argv[1], ())])
+    print("done", flush=True)
+"""
+
+
+def test_a_new_file_may_be_opened_by_several_processes_at_once(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    openers = [subprocess.Popen([sys.executable, "-c", OPENER, str(number)], **pipes) for number in range(4)]
+    for attempt in range(30):
+        path = tmp_path / f"{attempt}.db"
+        for opener in openers:
+            opener.stdin.write(f"{path}\n")
+            opener.stdin.flush()
+        assert [opener.stdout.readline() for opener in openers] == ["done\n"] * 4
+        with CorrectionStore(path) as store:
+            assert len(store) == 4
+    for opener in openers:
+        opener.communicate()
+
+
 def test_another_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "text").write_text("not a database, and longer than its header would be" * 20)
     with sqlite3.connect(tmp_path / "other.db") as connection:

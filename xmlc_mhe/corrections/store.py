@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple
@@ -14,14 +15,16 @@ from ..errors import DataError, in_short
 
 APPLICATION = 0x584D4C43  # of our files, in the header of SQLite's; "XMLC"
 SECONDS_FOR_OTHERS = 30.0  # that a writer waits for one of another process
-SCHEMA = """CREATE TABLE IF NOT EXISTS corrections (
+SCHEMA = (
+    """CREATE TABLE corrections (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     document BLOB NOT NULL,
     digest BLOB NOT NULL,
     written TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
     content TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS corrections_of_documents ON corrections (document, number);"""
+)""",
+    "CREATE INDEX corrections_of_documents ON corrections (document, number)",
+)
 # Nothing is written where the last correction of the document is the same one
 INSERT = """INSERT INTO corrections (document, digest, content) SELECT :document, :digest, :content
 WHERE :digest IS NOT (SELECT digest FROM corrections WHERE document = :document ORDER BY number DESC LIMIT 1)"""
@@ -65,15 +68,27 @@ class CorrectionStore:
                 raise
 
     def _open(self) -> None:
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        if application != APPLICATION:
-            if self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
+        run = self._connection.execute
+        run("PRAGMA synchronous = FULL")
+        run("BEGIN IMMEDIATE")  # others that open the file at the same time wait here
+        if run("PRAGMA application_id").fetchone() != (APPLICATION,):
+            if run("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
                 raise DataError(
                     f"{self.path} must be a store of corrections. Got a database of another program; name another file."
                 )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; COMMIT;")
+            for statement in SCHEMA:
+                run(statement)
+            run(f"PRAGMA application_id = {APPLICATION}")
+        run("COMMIT")
+        last = time.monotonic() + SECONDS_FOR_OTHERS
+        while True:  # SQLite does not wait for others before this
+            try:
+                run("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > last:
+                    raise
+                time.sleep(0.01)
 
     def add(self, documents: Iterable[Correction]) -> None:
         """Write corrections: all, or after an error none."""

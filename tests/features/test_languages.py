@@ -517,3 +517,12 @@ def test_a_forged_option_without_effect_is_refused():
     check_state(state, TextFeatures.state_fields(state), place="model")
     with pytest.raises(DataError, match=r"encoder\.analyzer must go with the other options\. Got ValueError: stem"):
         TextFeatures.from_state(state)
+
+
+def test_a_state_with_a_stem_of_no_language_is_refused_in_one_line():
+    pytest.importorskip("snowballstemmer")
+    state = TextFeatures(min_df=1, stem="english").fit(["red roses"]).state()
+    match = r"^encoder\.stem must be None or one of arabic, .*Got 'kling..?on'; choose one of"
+    with pytest.raises(DataError, match=match) as caught:
+        TextFeatures.from_state(state | {"stem": "kling\non"})
+    assert "\n" not in str(caught.value)

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from ..errors import in_short
+
 PARTS = re.compile(r"[\s'’.-]+")
 
 
@@ -29,7 +31,9 @@ def stemmer(language: str) -> Callable[[list[str]], Sequence[str]]:
     """Return a function from words to their stems, for one thread, by PyStemmer where it is installed."""
     library = _library("stem", language, "snowballstemmer")
     if language not in (known := library.algorithms()):
-        raise ValueError(f"stem must be None or one of {', '.join(known)}. Got {language!r}; choose one of them.")
+        raise ValueError(
+            f"stem must be None or one of {', '.join(known)}. Got {in_short(repr(language))}; choose one of them."
+        )
     return library.stemmer(language).stemWords
 
 
@@ -38,8 +42,8 @@ def list_of_stop_words(language: str) -> list[str]:
     library = _library("stop_words", language, "stop_words")
     if language not in (known := sorted(library.AVAILABLE_LANGUAGES)):
         raise ValueError(
-            f"stop_words must be None, a list of words, or one of {', '.join(known)}. Got {language!r}; choose one of "
-            "them."
+            f"stop_words must be None, a list of words, or one of {', '.join(known)}. Got {in_short(repr(language))}; "
+            "choose one of them."
         )
     return list(library.get_stop_words(language))
 
@@ -56,5 +60,5 @@ def _library(option: str, language: str, name: str) -> Any:
     except ImportError:
         package = name.replace("_", "-")
         raise ImportError(
-            f'{option}="{language}" needs {package}. Got no {package}; pip install "xmlc-mhe[languages]".'
+            f'{option}="{in_short(language)}" needs {package}. Got no {package}; pip install "xmlc-mhe[languages]".'
         ) from None

@@ -169,6 +169,11 @@ class TextFeatures(WordOptions):
         features = cls(**params)
         with data_error_of("encoder.analyzer must go with the other options", "fit the model again"):
             features.check_values()
+        if features.stem is not None:
+            try:
+                stemmer(features.stem)
+            except ValueError as error:
+                raise DataError(f"encoder.{in_short(error, most=1000)}") from None
         features.stop_list_ = state.get("stop_list")
         features.counters_ = []
         with data_error_of("encoder.vocabulary must be terms of texts", "fit the model again"):

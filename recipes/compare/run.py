@@ -26,6 +26,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from xmlc_mhe import evaluate, load_dataset, metric_names
+from xmlc_mhe.classifier.uses import USES
 from xmlc_mhe.data.formats.options import ReadOptions
 from xmlc_mhe.experiments.origin import commit, describe_data
 from xmlc_mhe.experiments.recipe import Recipe, read_recipe
@@ -155,7 +156,11 @@ def run_system(
     key: str, system: System, recipe: Recipe, python: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Return the costs of a system; raises RuntimeError where it fails or takes too long."""
-    options = {**recipe.model, **system.options} if system.script == "fit_xmlc_mhe.py" else system.options
+    options = system.options
+    if system.script == "fit_xmlc_mhe.py":
+        head = system.options.get("head", "mhc")
+        of_head = {name: value for name, value in recipe.model.items() if name not in USES or head in USES[name].heads}
+        options = {**of_head, **system.options}
     command = [python, HERE / system.script, folder, str(args.threads), key, json.dumps(options)]
     environment = os.environ | {name: str(args.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     load = os.getloadavg()[0]
